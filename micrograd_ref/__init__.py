@@ -1,0 +1,27 @@
+"""Scalar reverse-mode automatic differentiation: the reference, in pure Python.
+
+The specification of micrograd_fast: the same names, the same bits, short enough to read.
+"""
+
+from .checks import GradCheck, crosscheck, gradcheck
+from .engine import Value, dot, sum
+from .graph import draw_dot, trace
+from .nn import MLP, Layer, Module, Neuron
+from .optim import SGD, Adam
+
+# sum is reached as micrograd_ref.sum: a star import must not shadow the builtin.
+__all__ = [
+    "MLP",
+    "SGD",
+    "Adam",
+    "GradCheck",
+    "Layer",
+    "Module",
+    "Neuron",
+    "Value",
+    "crosscheck",
+    "dot",
+    "draw_dot",
+    "gradcheck",
+    "trace",
+]

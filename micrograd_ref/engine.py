@@ -1,0 +1,593 @@
+"""The autograd engine: Value, dot and sum.
+
+A Value is a number that remembers which operation made it and from which operands. Calling
+`backward` on a result walks that graph from the result to the leaves and leaves in every node's
+`grad` the derivative of the result with respect to it.
+
+This module is the specification of `micrograd_fast.engine`: each formula's order of operations
+is meant literally, because it decides the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, NoReturn, TypeGuard
+
+__all__ = ["Value", "dot"]
+
+
+# IEEE-754 arithmetic: where Python raises, NumPy and C return inf or nan, and so do we.
+
+
+def divide(a: float, b: float) -> float:
+    """a / b, where dividing by zero gives inf or nan."""
+    try:
+        return a / b
+    except ZeroDivisionError:
+        if a == 0 or math.isnan(a):
+            return math.nan
+        return math.copysign(math.inf, a) * math.copysign(1.0, b)
+
+
+def exp(x: float) -> float:
+    """e**x, inf on overflow."""
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
+
+
+def log(x: float) -> float:
+    """The natural logarithm: -inf at zero, nan below it."""
+    if x > 0:
+        return math.log(x)
+    return -math.inf if x == 0 else math.nan
+
+
+def sqrt(x: float) -> float:
+    """The square root, nan below zero."""
+    return math.sqrt(x) if x >= 0 else math.nan
+
+
+def sin(x: float) -> float:
+    """The sine, nan at infinity."""
+    return math.sin(x) if math.isfinite(x) else math.nan
+
+
+def cos(x: float) -> float:
+    """The cosine, nan at infinity."""
+    return math.cos(x) if math.isfinite(x) else math.nan
+
+
+def sigmoid(x: float) -> float:
+    """1 / (1 + e**-x), in the form that never overflows."""
+    if x >= 0:
+        return 1.0 / (1.0 + exp(-x))
+    e = exp(x)
+    return e / (1.0 + e)
+
+
+def relu(x: float) -> float:
+    """x where it is positive, 0 where it is not, nan for nan."""
+    return 0.0 if x <= 0 else x
+
+
+def sign(x: float) -> float:
+    """-1, 0 or 1, nan for nan."""
+    return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
+
+
+def pow(x: float, y: float) -> float:
+    """C's pow: inf on overflow and at a pole, nan for a root of a negative number."""
+    try:
+        return math.pow(x, y)
+    except OverflowError:
+        return -math.inf if x < 0 and y % 2 == 1 else math.inf
+    except ValueError:
+        if x == 0:
+            return math.copysign(math.inf, x) if y % 2 == 1 else math.inf
+        return math.nan
+
+
+def power(x: float, k: float) -> float:
+    """x**k for a constant k: products and quotients for small whole k, C's pow otherwise."""
+    if k == 1:
+        return x
+    if k == 2:
+        return x * x
+    if k == 3:
+        return (x * x) * x
+    if k == -1:
+        return divide(1.0, x)
+    if k == -2:
+        return divide(1.0, x * x)
+    return pow(x, k)
+
+
+# The operations: each with its value, and with the gradient that it passes to each operand.
+
+
+class Operation(NamedTuple):
+    """How a node is computed from its operands, and how its gradient reaches them."""
+
+    name: str
+    forward: Callable[..., float]  # (operands' data ...) -> data
+    backward: Callable[..., Sequence[float]]  # (g, out, operands' data ...) -> one gradient each
+
+
+def _dot_forward(start: float, *terms: float) -> float:
+    total = start
+    for x, y in zip(terms[::2], terms[1::2], strict=True):
+        total = total + x * y
+    return total
+
+
+def _dot_backward(g: float, out: float, start: float, *terms: float) -> list[float]:
+    grads = [g]
+    for x, y in zip(terms[::2], terms[1::2], strict=True):
+        grads += [y * g, x * g]
+    return grads
+
+
+def _sum_forward(start: float, *terms: float) -> float:
+    total = start
+    for x in terms:
+        total = total + x
+    return total
+
+
+def constant_power(k: float) -> Operation:
+    """The operation a ** k for a constant k."""
+    return Operation(
+        f"**{k:g}",
+        lambda a: power(a, k),
+        lambda g, out, a: (k * power(a, k - 1) * g if k != 0 else 0.0,),
+    )
+
+
+OPERATIONS = {
+    operation.name: operation
+    for operation in (
+        Operation("+", operator.add, lambda g, out, a, b: (g, g)),
+        Operation("-", operator.sub, lambda g, out, a, b: (g, -g)),
+        Operation("*", operator.mul, lambda g, out, a, b: (b * g, a * g)),
+        Operation("/", divide, lambda g, out, a, b: (divide(g, b), -g * divide(out, b))),
+        Operation("neg", operator.neg, lambda g, out, a: (-g,)),
+        Operation(
+            "**",
+            pow,
+            lambda g, out, a, b: (
+                b * pow(a, b - 1) * g if b != 0 else 0.0,
+                out * log(a) * g if a != 0 or not b >= 0 else 0.0,
+            ),
+        ),
+        Operation("abs", abs, lambda g, out, a: (sign(a) * g if a != 0 else 0.0,)),
+        Operation("exp", exp, lambda g, out, a: (out * g,)),
+        Operation("log", log, lambda g, out, a: (divide(g, a),)),
+        Operation("sqrt", sqrt, lambda g, out, a: (divide(g, 2.0 * out),)),
+        Operation("sin", sin, lambda g, out, a: (cos(a) * g,)),
+        Operation("cos", cos, lambda g, out, a: (-sin(a) * g,)),
+        Operation("tanh", math.tanh, lambda g, out, a: ((1.0 - out * out) * g,)),
+        Operation("sigmoid", sigmoid, lambda g, out, a: (out * (1.0 - out) * g,)),
+        Operation("relu", relu, lambda g, out, a: (g if out > 0 else 0.0,)),
+        Operation("dot", _dot_forward, _dot_backward),
+        Operation("sum", _sum_forward, lambda g, out, *operands: [g] * len(operands)),
+    )
+}
+
+
+# From what a user writes to floats and Values.
+
+
+def _type_name(x: object) -> str:
+    kind = type(x)
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def _is_number(x: object) -> bool:
+    """Whether x is an int, float, bool or NumPy real scalar. NumPy is not imported to find out."""
+    if isinstance(x, (int, float)):
+        return True
+    np = sys.modules.get("numpy")
+    return (
+        np is not None
+        and isinstance(x, (np.floating, np.integer, np.bool_))
+        and not isinstance(x, np.timedelta64)
+    )
+
+
+def _is_array(x: object) -> bool:
+    np = sys.modules.get("numpy")
+    return np is not None and isinstance(x, np.ndarray)
+
+
+def _number(x: Any, what: str) -> float:
+    if not _is_number(x):
+        raise TypeError(f"{what} must be a real number, not '{_type_name(x)}'")
+    return float(x)
+
+
+def _is_value(x: object) -> TypeGuard[Value]:
+    return isinstance(x, Value)
+
+
+def _operand(x: Any) -> Value:
+    """x itself if it is a Value, a constant leaf if it is a number."""
+    if _is_value(x):
+        return x
+    if not _is_number(x):
+        raise TypeError(
+            f"unsupported operand for a Value: '{_type_name(x)}' "
+            "(expected a Value or a real number)"
+        )
+    constant = Value(x)
+    constant._constant = True
+    return constant
+
+
+def _apply(operation: Operation, *operands: Value) -> Value:
+    """The node that an operation makes from its operands."""
+    out = Value(operation.forward(*[operand._data for operand in operands]))
+    out._operation, out._operands = operation, operands
+    return out
+
+
+def _binary(name: str, left: Any, right: Any) -> Any:
+    """The node of a binary operator, or an object array of them if one side is an array."""
+    if _is_array(left):
+        return _elementwise(lambda x: _binary(name, x, right), left)
+    if _is_array(right):
+        return _elementwise(lambda x: _binary(name, left, x), right)
+    return _apply(OPERATIONS[name], _operand(left), _operand(right))
+
+
+def _elementwise(fn: Callable[[Any], Any], array: Any) -> Any:
+    import numpy as np
+
+    return np.frompyfunc(fn, 1, 1)(array)
+
+
+def _step(node: Value) -> None:
+    """Add a built-in node's gradient into its operands."""
+    grads = node._operation.backward(node._grad, node._data, *[x._data for x in node._operands])
+    pairs = list(zip(node._operands, grads, strict=True))
+    if node._operation.name in ("dot", "sum"):
+        pairs.reverse()  # the chain that the node stands for adds its last term first
+    for operand, grad in pairs:
+        operand._grad += grad
+
+
+def _topological_order(roots: Iterable[Value]) -> list[Value]:
+    """Every node under the roots once, operands before the nodes made of them.
+
+    Depth-first, operands in order, without recursion.
+    """
+    order = []
+    visited = set()
+    for root in roots:
+        if root in visited:
+            continue
+        visited.add(root)
+        pending = [(root, iter(root._children))]
+        while pending:
+            node, children = pending[-1]
+            child = next((child for child in children if child not in visited), None)
+            if child is None:
+                order.append(node)
+                pending.pop()
+            else:
+                visited.add(child)
+                pending.append((child, iter(child._children)))
+    return order
+
+
+_LEAF = Operation("", float, lambda g, out: ())
+
+
+class Value:
+    """A number in a graph, with the gradient of the graph's result with respect to it.
+
+    data: an int, float, bool or NumPy real scalar; kept as a float.
+    _children: for a custom operation, the Values that it was computed from, in operand order.
+    _op: for a custom operation, its name.
+    label: any string; shown by draw_dot.
+
+    Operators and methods make new nodes: + - * / ** and negation, abs, exp, log, sqrt, sin, cos,
+    tanh, sigmoid, relu. A number operand becomes a constant leaf. Values compare by their data
+    with < <= > >=, and are equal only to themselves. Arithmetic is IEEE-754: overflow gives inf,
+    an invalid operation nan, and nothing raises.
+
+    A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
+    arguments that adds into a.grad and b.grad.
+
+    Raises TypeError for data that is no real number, OverflowError for an int beyond a double.
+    """
+
+    __slots__ = (
+        "_closure",
+        "_constant",
+        "_data",
+        "_grad",
+        "_initialised",
+        "_label",
+        "_operands",
+        "_operation",
+    )
+    __array_ufunc__ = None  # NumPy leaves every operator with a Value to the Value
+
+    _data: float
+    _grad: float
+    _label: str
+    _operation: Operation
+    _operands: tuple[Value, ...]
+    _closure: Callable[[], object] | None
+    _constant: bool
+    _initialised: bool
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Value:
+        # A leaf of 0.0 until __init__ has run, so that no Value is ever without its fields.
+        self = super().__new__(cls)
+        self._data = self._grad = 0.0
+        self._label = ""
+        self._operation, self._operands, self._closure = _LEAF, (), None
+        self._constant = self._initialised = False
+        return self
+
+    def __init__(
+        self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = ""
+    ) -> None:
+        if self._initialised:
+            raise TypeError("a Value is initialised once: make a new one")
+        number = _number(data, "the data of a Value")
+        children = tuple(_children)
+        for child in children:
+            if not _is_value(child):
+                raise TypeError(f"a child of a Value must be a Value, not '{_type_name(child)}'")
+        operation = Operation(_string(_op, "_op"), float, lambda g, out, *operands: ())
+        self._label = _string(label, "label")
+        self._data, self._operands, self._initialised = number, children, True
+        if children or _op:
+            self._operation, self._closure = operation, _no_step
+
+    @property
+    def data(self) -> float:
+        """The value. Assigning converts to a float; nodes computed from it before keep theirs."""
+        return self._data
+
+    @data.setter
+    def data(self, x: Any) -> None:
+        self._data = _number(x, "the data of a Value")
+
+    @property
+    def grad(self) -> float:
+        """The derivative of the last backward's root with respect to this Value; 0.0 at first."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, x: Any) -> None:
+        self._grad = _number(x, "the grad of a Value")
+
+    @property
+    def label(self) -> str:
+        """A name to show in drawings."""
+        return self._label
+
+    @label.setter
+    def label(self, x: str) -> None:
+        self._label = _string(x, "label")
+
+    @property
+    def _op(self) -> str:
+        """The operation that made this node, '' for a leaf."""
+        return self._operation.name
+
+    @_op.setter
+    def _op(self, _: object) -> NoReturn:
+        raise _fixed("_op")
+
+    @property
+    def _children(self) -> tuple[Value, ...]:
+        """The operands in order."""
+        return self._operands
+
+    @_children.setter
+    def _children(self, _: object) -> NoReturn:
+        raise _fixed("_children")
+
+    @property
+    def _prev(self) -> set[Value]:
+        """The operands as a new set."""
+        return set(self._operands)
+
+    @_prev.setter
+    def _prev(self, _: object) -> NoReturn:
+        raise _fixed("_prev")
+
+    @property
+    def _backward(self) -> Callable[[], object]:
+        """Adds this node's gradient into its operands; does nothing on a leaf.
+
+        Assignable on a custom operation, AttributeError elsewhere.
+        """
+        return partial(_step, self) if self._closure is None else self._closure
+
+    @_backward.setter
+    def _backward(self, closure: Callable[[], object]) -> None:
+        if self._closure is None:
+            raise AttributeError(
+                "_backward can be set only on a custom operation, Value(data, children, op)"
+            )
+        if not callable(closure):
+            raise TypeError(f"_backward must be callable, not '{_type_name(closure)}'")
+        self._closure = closure
+
+    def __delattr__(self, name: str) -> None:
+        if name in _FIELDS:
+            raise AttributeError(f"{name} of a Value cannot be deleted")
+        super().__delattr__(name)
+
+    def backward(self) -> None:
+        """Compute the gradient of this Value with respect to every node under it.
+
+        Sets this node's grad to 1.0, recomputes the grads of all nodes that have operands from
+        zero, and adds into the leaves' grads, so zero those between steps. Depth is limited by
+        memory alone. An exception from a custom operation propagates: the grads are then
+        incomplete, the graph is as before. Cost: proportional to the number of nodes and operands.
+        """
+        order = _topological_order([self])
+        for node in order:
+            if node._operands:
+                node._grad = 0.0
+        self._grad = 1.0
+        for node in reversed(order):
+            node._backward()
+
+    def __add__(self, other: Any) -> Any:
+        return _binary("+", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _binary("+", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return _binary("-", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _binary("-", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return _binary("*", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _binary("*", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _binary("/", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _binary("/", other, self)
+
+    def __pow__(self, other: Any, modulo: None = None) -> Any:
+        if modulo is not None:
+            return NotImplemented
+        if _is_number(other):
+            return _apply(constant_power(float(other)), self)
+        return _binary("**", self, other)
+
+    def __rpow__(self, other: Any, modulo: None = None) -> Any:
+        if modulo is not None:
+            return NotImplemented
+        return _binary("**", other, self)
+
+    def __neg__(self) -> Value:
+        return _apply(OPERATIONS["neg"], self)
+
+    def __abs__(self) -> Value:
+        return _apply(OPERATIONS["abs"], self)
+
+    def exp(self) -> Value:
+        """e**self; inf on overflow."""
+        return _apply(OPERATIONS["exp"], self)
+
+    def log(self) -> Value:
+        """The natural logarithm: -inf at zero, nan below it."""
+        return _apply(OPERATIONS["log"], self)
+
+    def sqrt(self) -> Value:
+        """The square root; nan below zero."""
+        return _apply(OPERATIONS["sqrt"], self)
+
+    def sin(self) -> Value:
+        """The sine of an angle in radians; nan at infinity."""
+        return _apply(OPERATIONS["sin"], self)
+
+    def cos(self) -> Value:
+        """The cosine of an angle in radians; nan at infinity."""
+        return _apply(OPERATIONS["cos"], self)
+
+    def tanh(self) -> Value:
+        """The hyperbolic tangent."""
+        return _apply(OPERATIONS["tanh"], self)
+
+    def sigmoid(self) -> Value:
+        """1 / (1 + e**-self), computed without overflow."""
+        return _apply(OPERATIONS["sigmoid"], self)
+
+    def relu(self) -> Value:
+        """self where positive, else 0; nan for nan."""
+        return _apply(OPERATIONS["relu"], self)
+
+    def __lt__(self, other: Any) -> Any:
+        return _compare(operator.lt, self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _compare(operator.le, self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _compare(operator.gt, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _compare(operator.ge, self, other)
+
+    def __float__(self) -> NoReturn:
+        raise TypeError("a Value does not turn into a float by itself: use .data")
+
+    def __repr__(self) -> str:
+        return f"Value(data={self._data!r})"
+
+
+_FIELDS = ("data", "grad", "label", "_op", "_children", "_prev", "_backward")
+
+
+def _no_step() -> None:
+    """The _backward of a custom operation until one is assigned."""
+
+
+def _fixed(name: str) -> AttributeError:
+    return AttributeError(f"{name} of a Value cannot be changed: make a new Value")
+
+
+def _string(x: Any, what: str) -> str:
+    if not isinstance(x, str):
+        raise TypeError(f"the {what} of a Value must be a str, not '{_type_name(x)}'")
+    return str.__str__(x)
+
+
+def _compare(relation: Callable[[float, float], bool], left: Value, right: Any) -> Any:
+    if _is_array(right):
+        return _elementwise(lambda x: _compare(relation, left, x), right)
+    return relation(left._data, _operand(right)._data)
+
+
+def dot(xs: Iterable[Any], ys: Iterable[Any], start: Any = 0.0) -> Value:
+    """start + xs[0] * ys[0] + xs[1] * ys[1] + ... as one node.
+
+    xs, ys, start: Values or numbers. Data and gradients have the bits of the written-out chain of
+    products and sums, unless one operand depends on another.
+    Raises ValueError if xs and ys differ in length.
+    Cost: one node and three pointers a term, where the chain makes two nodes a term.
+    """
+    xs, ys = [_operand(x) for x in xs], [_operand(y) for y in ys]
+    if len(xs) != len(ys):
+        raise ValueError(f"dot expects two sequences of one length, got {len(xs)} and {len(ys)}")
+    operands = [_operand(start)]
+    for x, y in zip(xs, ys, strict=True):
+        operands += [x, y]
+    return _apply(OPERATIONS["dot"], *operands)
+
+
+def sum(xs: Iterable[Any], start: Any = 0.0) -> Value:
+    """start + xs[0] + xs[1] + ... as one node.
+
+    xs, start: Values or numbers. Data and gradients have the bits of the written-out chain of
+    sums, unless one operand depends on another.
+    Cost: one node and one pointer a term, where the chain makes one node a term.
+    """
+    return _apply(OPERATIONS["sum"], *[_operand(x) for x in (start, *xs)])

@@ -1,0 +1,135 @@
+"""Neural networks over Values: Module, Neuron, Layer and MLP."""
+
+from __future__ import annotations
+
+import operator
+import random
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .engine import Value, _operand, dot
+
+__all__ = ["MLP", "Layer", "Module", "Neuron"]
+
+_ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid", "linear": "Linear"}
+
+
+def _size(n: int, what: str) -> int:
+    if operator.index(n) < 1:
+        raise ValueError(f"the number of {what} must be at least 1, got {n}")
+    return operator.index(n)
+
+
+def _check_inputs(module: Module, expected: int, got: int) -> None:
+    if got != expected:
+        raise ValueError(f"{type(module).__name__} expects {expected} inputs, got {got}")
+
+
+class Module:
+    """What has parameters. Subclasses override `parameters`."""
+
+    def zero_grad(self) -> None:
+        """Set the grad of every parameter to 0.0."""
+        for p in self.parameters():
+            p.grad = 0.0
+
+    def parameters(self) -> list[Value]:
+        """The Values that training changes, in a fixed order."""
+        return []
+
+
+class Neuron(Module):
+    """activation(b + w[0] * x[0] + w[1] * x[1] + ...).
+
+    nin: the number of inputs.
+    nonlin: False leaves the activation out.
+    activation: 'relu', 'tanh', 'sigmoid' or 'linear'.
+
+    Each weight is drawn in order by random.uniform(-1, 1); the bias starts at 0.
+    Calling it with nin Values or numbers gives a Value; another count is a ValueError.
+    """
+
+    def __init__(self, nin: int, nonlin: bool = True, activation: str = "relu") -> None:
+        if activation not in _ACTIVATIONS:
+            raise ValueError(
+                f"activation must be one of {', '.join(_ACTIVATIONS)}, got {activation!r}"
+            )
+        self.w = [Value(random.uniform(-1, 1)) for _ in range(_size(nin, "inputs"))]
+        self.b = Value(0.0)
+        self.nonlin = nonlin
+        self.activation = activation
+
+    def __call__(self, x: Iterable[Any]) -> Value:
+        x = [_operand(xi) for xi in x]
+        _check_inputs(self, len(self.w), len(x))
+        out = dot(self.w, x, self.b)
+        if not self.nonlin or self.activation == "linear":
+            return out
+        activated: Value = getattr(out, self.activation)()
+        return activated
+
+    def parameters(self) -> list[Value]:
+        """The weights, then the bias."""
+        return [*self.w, self.b]
+
+    def __repr__(self) -> str:
+        name = _ACTIVATIONS[self.activation if self.nonlin else "linear"]
+        return f"{name}Neuron({len(self.w)})"
+
+
+class Layer(Module):
+    """nout neurons that read the same nin inputs.
+
+    Keywords go to every Neuron. Calling it gives a list of Values, or the bare Value of a single
+    neuron; a wrong number of inputs is a ValueError.
+    """
+
+    def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
+        self.nin = _size(nin, "inputs")
+        self.neurons = [Neuron(nin, **kwargs) for _ in range(_size(nout, "neurons"))]
+
+    def __call__(self, x: Iterable[Any]) -> Any:
+        x = [_operand(xi) for xi in x]
+        _check_inputs(self, self.nin, len(x))
+        out = [neuron(x) for neuron in self.neurons]
+        return out[0] if len(out) == 1 else out
+
+    def parameters(self) -> list[Value]:
+        """Those of each neuron in turn."""
+        return [p for neuron in self.neurons for p in neuron.parameters()]
+
+    def __repr__(self) -> str:
+        return f"Layer of [{', '.join(str(neuron) for neuron in self.neurons)}]"
+
+
+class MLP(Module):
+    """A multi-layer perceptron: nin inputs, then one layer for each entry of nouts.
+
+    activation: of every layer but the last. output: of the last layer.
+    MLP(3, [4, 4, 1], activation='tanh', output='tanh') is the network of the lecture.
+    Calling it gives what its last Layer gives; a wrong number of inputs is a ValueError.
+    """
+
+    def __init__(
+        self, nin: int, nouts: Sequence[int], activation: str = "relu", output: str = "linear"
+    ) -> None:
+        sizes = [_size(nin, "inputs"), *nouts]
+        activations = [activation] * (_size(len(nouts), "layers") - 1) + [output]
+        self.nin = nin
+        self.layers = [
+            Layer(sizes[i], sizes[i + 1], activation=activations[i]) for i in range(len(nouts))
+        ]
+
+    def __call__(self, x: Iterable[Any]) -> Any:
+        out: Any = [_operand(xi) for xi in x]
+        _check_inputs(self, self.nin, len(out))
+        for layer in self.layers:
+            out = layer([out] if isinstance(out, Value) else out)
+        return out
+
+    def parameters(self) -> list[Value]:
+        """Those of each layer in turn."""
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(str(layer) for layer in self.layers)}]"
