@@ -1,0 +1,52 @@
+"""Scalar reverse-mode automatic differentiation at the speed of C.
+
+The same names, signatures and bits as micrograd_ref. MICROGRAD_BACKEND=ref in the environment
+makes this package, and its modules, hand out the reference's; `backend` says which is in force.
+"""
+
+import importlib
+import os
+import sys
+
+backend = os.environ.get("MICROGRAD_BACKEND", "fast")
+
+if backend not in ("fast", "ref"):
+    raise ImportError(f"MICROGRAD_BACKEND must be 'fast' or 'ref', got {backend!r}")
+
+for _room in ("engine", "nn", "optim", "graph", "checks"):
+    if backend == "ref":
+        _module = importlib.import_module(f"micrograd_ref.{_room}")
+        sys.modules[f"{__name__}.{_room}"] = globals()[_room] = _module
+        continue
+    try:
+        importlib.import_module(f"{__name__}.{_room}")
+    except ModuleNotFoundError as _error:
+        if _error.name != f"{__name__}.{_room}":
+            raise
+        raise ImportError(
+            "micrograd_fast is not built for this Python: run `python -m pip install -e .` in its "
+            "source tree, or use the reference with MICROGRAD_BACKEND=ref"
+        ) from None
+
+from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
+from micrograd_fast.engine import Value, dot, sum
+from micrograd_fast.graph import draw_dot, trace
+from micrograd_fast.nn import MLP, Layer, Module, Neuron
+from micrograd_fast.optim import SGD, Adam
+
+# sum is reached as micrograd_fast.sum: a star import must not shadow the builtin.
+__all__ = [
+    "MLP",
+    "SGD",
+    "Adam",
+    "GradCheck",
+    "Layer",
+    "Module",
+    "Neuron",
+    "Value",
+    "crosscheck",
+    "dot",
+    "draw_dot",
+    "gradcheck",
+    "trace",
+]

@@ -1,0 +1,78 @@
+"""A node's memory, and what other modules build from it.
+
+A Value is 64 bytes: the 16 of every Python object and the 48 below.
+"""
+
+from cpython.object cimport PyObject
+
+cdef enum Op:
+    LEAF
+    CUSTOM  # Value(data, children, op)
+    ADD
+    SUB
+    MUL
+    DIV
+    POW  # of two Values
+    POWER  # by a constant
+    NEG
+    ABS
+    EXP
+    LOG
+    SQRT
+    SIN
+    COS
+    TANH
+    SIGMOID
+    RELU
+    DOT
+    SUM
+
+cdef enum Flag:
+    TRACKED = 1  # has a garbage collector's header in front
+    VISITED = 2  # in a topological sort; clear whenever Python code can run
+    CONSTANT = 4  # made from a number operand
+    BLANK = 8  # made by __new__, still without __init__
+
+cdef union Second:
+    PyObject* operand  # of a binary operation, owned
+    double exponent  # of POWER
+    PyObject** block  # owned, of owned operands: DOT, SUM; CUSTOM has two more, name and closure
+
+cdef class Value:
+    cdef double _data
+    cdef double _grad
+    cdef PyObject* first  # the operand, or the first of two, owned; adjoins second
+    cdef Second second
+    cdef PyObject* _label  # an exact str, owned; NULL for ''
+    cdef unsigned char op
+    cdef unsigned char flags
+    cdef unsigned int count  # of operands
+
+cdef enum:
+    STACK_BUFFER = 256
+
+cdef struct Stack:
+    PyObject** items  # buffer while small, else owned
+    size_t size
+    size_t capacity
+    PyObject* buffer[STACK_BUFFER]
+
+cdef inline PyObject** operands(Value node) noexcept:
+    """Where the node's count operands lie."""
+    if node.op == DOT or node.op == SUM or node.op == CUSTOM:
+        return node.second.block
+    return &node.first
+
+cdef extern from *:
+    """
+    #define MG_LIST_ITEMS(list) (((PyListObject *)(list))->ob_item)
+    """
+    PyObject** list_items "MG_LIST_ITEMS"(list) noexcept
+
+cdef str type_name(object x)
+cdef double number(object x, str what) except? -1
+cdef Value operand(object x)
+cdef list values(object xs)
+cdef Value unary_of(Op op, Value a)
+cdef Value dot_of(PyObject** xs, PyObject** ys, size_t n, Value start)
+cdef int topological_order(PyObject* root, bint leaves, Stack* order) except -1

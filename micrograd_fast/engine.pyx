@@ -1,0 +1,950 @@
+# cython: embedsignature=True, embedsignature.format=clinic
+"""The autograd engine: Value, dot and sum.
+
+A Value is a number that remembers which operation made it and from which operands. Calling
+`backward` on a result walks that graph from the result to the leaves and leaves in every node's
+`grad` the derivative of the result with respect to it.
+
+The twin of `micrograd_ref.engine`, which is the specification: every formula here follows its
+order of operations literally, because it decides the last bit.
+"""
+
+import sys
+from functools import partial
+
+cimport cython
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.object cimport Py_GE, Py_GT, Py_LE, Py_LT, PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
+from libc.math cimport (
+    INFINITY, NAN, cos as c_cos, exp as c_exp, fabs, log as c_log, pow as c_pow, sin as c_sin,
+    sqrt as c_sqrt, tanh as c_tanh,
+)
+from libc.string cimport memcpy
+
+__all__ = ["Value", "dot"]
+
+cdef extern from *:
+    """
+    /* The new reference that an owned pointer is. */
+    #define MG_TAKE(p) ((void *)(p))
+    """
+    Value take "MG_TAKE"(PyObject* p)
+
+cdef extern from "Python.h":
+    ctypedef int (*visitproc)(PyObject*, void*) noexcept
+    ctypedef PyObject* const_args "PyObject *const"
+    ctypedef object (*vectorcallfunc)(PyObject*, const_args*, size_t, PyObject*)
+    ctypedef struct TypeSlots "PyTypeObject":
+        Py_ssize_t tp_basicsize
+        void (*tp_dealloc)(PyObject*) noexcept
+        int (*tp_traverse)(PyObject*, visitproc, void*) noexcept
+        int (*tp_clear)(PyObject*) noexcept
+        int (*tp_is_gc)(PyObject*) noexcept
+        void (*tp_free)(void*) noexcept
+        Py_hash_t (*tp_hash)(PyObject*) except -1
+        vectorcallfunc tp_vectorcall
+        const char* tp_doc
+        unsigned long tp_flags
+    const unsigned long Py_TPFLAGS_HAVE_GC
+    void PyType_Modified(TypeSlots*)
+    TypeSlots* Py_TYPE(PyObject*) noexcept
+    void Py_SET_REFCNT(PyObject*, Py_ssize_t) noexcept
+    PyObject* PyObject_Init(PyObject*, TypeSlots*) noexcept
+    void* PyObject_Malloc(size_t) noexcept
+    void PyObject_Free(void*) noexcept
+    PyObject* _PyObject_GC_New(TypeSlots*) noexcept
+    void PyObject_GC_Del(void*) noexcept
+    void PyObject_GC_Track(PyObject*) noexcept
+    void PyObject_GC_UnTrack(PyObject*) noexcept
+    Py_ssize_t PyVectorcall_NARGS(size_t) noexcept
+    object PyObject_Vectorcall(object, const_args*, size_t, PyObject*)
+    object PyObject_CallNoArgs(object)
+    bint PyFloat_CheckExact(object) noexcept
+    bint PyLong_CheckExact(object) noexcept
+    double PyFloat_AS_DOUBLE(object) noexcept
+    double PyLong_AsDouble(object) except? -1
+
+cdef TypeSlots* VALUE = <TypeSlots*>Value
+
+
+# The formulas: one line an operation, as in the table of the reference.
+
+cdef double power(double x, double k) noexcept nogil:
+    if k == 1:
+        return x
+    if k == 2:
+        return x * x
+    if k == 3:
+        return (x * x) * x
+    if k == -1:
+        return 1.0 / x
+    if k == -2:
+        return 1.0 / (x * x)
+    return c_pow(x, k)
+
+cdef inline double sigmoid(double x) noexcept nogil:
+    cdef double e
+    if x >= 0:
+        return 1.0 / (1.0 + c_exp(-x))
+    e = c_exp(x)
+    return e / (1.0 + e)
+
+cdef inline double sign(double x) noexcept nogil:
+    return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
+
+cdef inline double forward_one(Op op, double a) noexcept nogil:
+    if op == NEG: return -a
+    if op == ABS: return fabs(a)
+    if op == EXP: return c_exp(a)
+    if op == LOG: return c_log(a)
+    if op == SQRT: return c_sqrt(a)
+    if op == SIN: return c_sin(a)
+    if op == COS: return c_cos(a)
+    if op == TANH: return c_tanh(a)
+    if op == SIGMOID: return sigmoid(a)
+    return 0.0 if a <= 0 else a  # RELU
+
+cdef inline double forward_two(Op op, double a, double b) noexcept nogil:
+    if op == ADD: return a + b
+    if op == SUB: return a - b
+    if op == MUL: return a * b
+    if op == DIV: return a / b
+    return c_pow(a, b)  # POW
+
+cdef inline double data_of(PyObject* node) noexcept:
+    return (<Value>node)._data
+
+cdef inline void add_grad(PyObject* node, double grad) noexcept:
+    (<Value>node)._grad += grad
+
+cdef inline void backward_step(Value node) noexcept:
+    """Add a built-in node's gradient into its operands."""
+    cdef Op op = <Op>node.op
+    cdef double g = node._grad
+    cdef double out = node._data
+    cdef PyObject* x = node.first
+    cdef PyObject* y = node.second.operand
+    cdef PyObject** block = node.second.block
+    cdef double a, b
+    cdef size_t i
+    if op == LEAF:
+        return
+    if op == DOT:
+        i = node.count
+        while i > 1:  # the chain that the node stands for adds its last term first
+            i -= 2
+            a, b = data_of(block[i]), data_of(block[i + 1])
+            add_grad(block[i], b * g)
+            add_grad(block[i + 1], a * g)
+        add_grad(block[0], g)
+        return
+    if op == SUM:
+        i = node.count
+        while i > 0:
+            i -= 1
+            add_grad(block[i], g)
+        return
+    a = data_of(x)
+    if op == ADD: add_grad(x, g); add_grad(y, g)
+    elif op == SUB: add_grad(x, g); add_grad(y, -g)
+    elif op == MUL: b = data_of(y); add_grad(x, b * g); add_grad(y, a * g)
+    elif op == DIV: b = data_of(y); add_grad(x, g / b); add_grad(y, -g * (out / b))
+    elif op == POW:
+        b = data_of(y)
+        add_grad(x, b * c_pow(a, b - 1) * g if b != 0 else 0.0)
+        add_grad(y, out * c_log(a) * g if a != 0 or not b >= 0 else 0.0)
+    elif op == POWER:
+        b = node.second.exponent
+        add_grad(x, b * power(a, b - 1) * g if b != 0 else 0.0)
+    elif op == NEG: add_grad(x, -g)
+    elif op == ABS: add_grad(x, sign(a) * g if a != 0 else 0.0)
+    elif op == EXP: add_grad(x, out * g)
+    elif op == LOG: add_grad(x, g / a)
+    elif op == SQRT: add_grad(x, g / (2.0 * out))
+    elif op == SIN: add_grad(x, c_cos(a) * g)
+    elif op == COS: add_grad(x, -c_sin(a) * g)
+    elif op == TANH: add_grad(x, (1.0 - out * out) * g)
+    elif op == SIGMOID: add_grad(x, out * (1.0 - out) * g)
+    elif op == RELU: add_grad(x, g if out > 0 else 0.0)
+
+cdef dict OP_NAMES = {
+    LEAF: "", ADD: "+", SUB: "-", MUL: "*", DIV: "/", POW: "**", NEG: "neg", ABS: "abs", EXP: "exp",
+    LOG: "log", SQRT: "sqrt", SIN: "sin", COS: "cos", TANH: "tanh", SIGMOID: "sigmoid",
+    RELU: "relu", DOT: "dot", SUM: "sum",
+}
+
+
+# Memory. Built-in nodes hold only older nodes, so among themselves they form no cycles and stay
+# out of the garbage collector. A node takes part in collection, and only then has a collector's
+# header in front, if it is custom, an instance of a subclass, or has an operand that takes part.
+
+cdef enum:
+    FREE_LIST_LIMIT = 65536
+
+cdef PyObject* free_list = NULL  # nodes to use again, linked by _label
+cdef size_t free_count = 0
+cdef PyObject* dead_list = NULL  # nodes whose operands are still to be released, linked by _label
+cdef bint releasing = False
+
+cdef inline PyObject* allocate(Op op, unsigned int count, int tracked, double data) except NULL:
+    """A node without its operands. Its maker sets them and passes it to finished."""
+    global free_list, free_count
+    cdef PyObject* node
+    if not tracked and free_list != NULL:
+        node = free_list
+        free_list = (<Value>node)._label
+        free_count -= 1
+        Py_SET_REFCNT(node, 1)
+    else:
+        node = new_memory(tracked)
+    (<Value>node)._data = data
+    (<Value>node)._grad = 0.0
+    (<Value>node)._label = NULL
+    (<Value>node).op = op
+    (<Value>node).flags = <unsigned char>tracked
+    (<Value>node).count = count
+    return node
+
+cdef inline Value finished(PyObject* node, int tracked):
+    """The node, known to the garbage collector if it takes part."""
+    if tracked:
+        PyObject_GC_Track(node)
+    return take(node)
+
+cdef PyObject* new_memory(int tracked) except NULL:
+    cdef PyObject* memory
+    if tracked:
+        memory = _PyObject_GC_New(VALUE)
+    else:
+        memory = <PyObject*>PyObject_Malloc(VALUE.tp_basicsize)
+        if memory != NULL:
+            PyObject_Init(memory, VALUE)
+    if memory == NULL:
+        raise MemoryError
+    return memory
+
+cdef inline void free_memory(PyObject* self) noexcept:
+    global free_list, free_count
+    if (<Value>self).flags & TRACKED:
+        PyObject_GC_Del(self)
+    elif free_count < FREE_LIST_LIMIT:
+        (<Value>self)._label = free_list
+        free_list = self
+        free_count += 1
+    else:
+        PyObject_Free(self)
+
+cdef void release_operands(PyObject* self) noexcept:
+    """Turn a node into a leaf."""
+    cdef PyObject** held = operands(<Value>self)
+    cdef size_t count = (<Value>self).count
+    cdef size_t i
+    cdef Op op = <Op>(<Value>self).op
+    (<Value>self).op = LEAF
+    (<Value>self).count = 0
+    if op == CUSTOM:
+        count += 2
+    if op == CUSTOM or op == DOT or op == SUM:
+        release_block(held, count)
+    else:
+        for i in range(count):
+            Py_DECREF(<object>held[i])
+
+cdef void release_block(PyObject** block, size_t count) noexcept:
+    cdef size_t i
+    for i in range(count):
+        Py_XDECREF(block[i])
+    PyMem_Free(block)
+
+cdef void value_dealloc(PyObject* self) noexcept:
+    """Free a node, and without recursion whatever it was the last to hold."""
+    global dead_list, releasing
+    if (<Value>self).flags & TRACKED:
+        PyObject_GC_UnTrack(self)
+    Py_XDECREF((<Value>self)._label)
+    if Py_TYPE(self) != VALUE:  # an instance of a subclass: CPython's trashcan limits the recursion
+        release_operands(self)
+        Py_TYPE(self).tp_free(self)
+        return
+    if releasing:
+        (<Value>self)._label = dead_list
+        dead_list = self
+        return
+    releasing = True
+    while True:
+        release_operands(self)
+        free_memory(self)
+        if dead_list == NULL:
+            break
+        self = dead_list
+        dead_list = (<Value>self)._label
+    releasing = False
+
+cdef int value_is_gc(PyObject* self) noexcept:
+    return Py_TYPE(self) != VALUE or (<Value>self).flags & TRACKED
+
+cdef int value_traverse(PyObject* self, visitproc visit, void* arg) noexcept:
+    cdef PyObject** held = operands(<Value>self)
+    cdef size_t count = (<Value>self).count
+    cdef size_t i
+    cdef int stop
+    if (<Value>self).op == CUSTOM:
+        count += 2
+    for i in range(count):
+        if held[i] != NULL:
+            stop = visit(held[i], arg)
+            if stop:
+                return stop
+    return 0
+
+cdef int value_clear(PyObject* self) noexcept:
+    # Every cycle runs through a custom node or through the attributes of a subclass.
+    if (<Value>self).op == CUSTOM:
+        release_operands(self)
+    return 0
+
+
+# From what a user writes to doubles and nodes.
+
+cdef set numpy_numbers = set()  # NumPy's scalar types that were found to be real numbers
+
+cdef str type_name(object x):
+    kind = type(x)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"
+
+cdef bint is_number(object x) except -1:
+    """Whether x is an int, float, bool or NumPy real scalar. NumPy is not imported to find out."""
+    if isinstance(x, (int, float)) or type(x) in numpy_numbers:
+        return True
+    np = sys.modules.get("numpy")
+    if (
+        np is None
+        or not isinstance(x, (np.floating, np.integer, np.bool_))
+        or isinstance(x, np.timedelta64)
+    ):
+        return False
+    if type(x).__module__ == "numpy":
+        numpy_numbers.add(type(x))
+    return True
+
+cdef bint is_array(object x) except -1:
+    np = sys.modules.get("numpy")
+    return np is not None and isinstance(x, np.ndarray)
+
+cdef bint to_double(object x, double* out) except -1:
+    """Whether x is a number, and the number."""
+    if PyFloat_CheckExact(x):
+        out[0] = PyFloat_AS_DOUBLE(x)
+    elif PyLong_CheckExact(x):
+        out[0] = PyLong_AsDouble(x)
+    elif is_number(x):
+        out[0] = PyFloat_AS_DOUBLE(float(x))
+    else:
+        return False
+    return True
+
+cdef double number(object x, str what) except? -1:
+    cdef double out
+    if not to_double(x, &out):
+        raise TypeError(f"{what} must be a real number, not '{type_name(x)}'")
+    return out
+
+cdef object string(object x, str what):
+    if not isinstance(x, str):
+        raise TypeError(f"the {what} of a Value must be a str, not '{type_name(x)}'")
+    return str.__str__(x)
+
+cdef Value operand_or_none(object x):
+    """x itself if it is a Value, a constant leaf if it is a number, else None."""
+    cdef double data
+    cdef Value constant
+    if isinstance(x, Value):
+        return <Value>x
+    if not to_double(x, &data):
+        return None
+    constant = leaf(data)
+    constant.flags = CONSTANT
+    return constant
+
+cdef Value operand(object x):
+    """x itself if it is a Value, a constant leaf if it is a number."""
+    cdef Value out = operand_or_none(x)
+    if out is None:
+        raise TypeError(
+            f"unsupported operand for a Value: '{type_name(x)}' "
+            "(expected a Value or a real number)"
+        )
+    return out
+
+cdef list values(object xs):
+    """xs itself if it is a list of Values, else a list of its operands."""
+    if type(xs) is list and all_values(<list>xs):
+        return <list>xs
+    return [operand(x) for x in xs]
+
+cdef bint all_values(list xs) noexcept:
+    cdef PyObject** items = list_items(xs)
+    cdef Py_ssize_t i
+    for i in range(len(xs)):
+        if Py_TYPE(items[i]) != VALUE:
+            return False
+    return True
+
+
+# Making nodes.
+
+cdef inline Value leaf(double data):
+    return take(allocate(LEAF, 0, 0, data))
+
+cdef inline Value unary_node(Op op, Value a, double data, double exponent):
+    cdef int tracked = a.flags & TRACKED
+    cdef PyObject* out = allocate(op, 1, tracked, data)
+    (<Value>out).first = hold(<PyObject*>a)
+    (<Value>out).second.exponent = exponent
+    return finished(out, tracked)
+
+cdef inline Value unary(Op op, Value a):
+    return unary_node(op, a, forward_one(op, a._data), 0.0)
+
+cdef Value unary_of(Op op, Value a):
+    return unary(op, a)
+
+cdef inline Value binary_node(Op op, Value a, Value b):
+    cdef int tracked = (a.flags | b.flags) & TRACKED
+    cdef PyObject* out = allocate(op, 2, tracked, forward_two(op, a._data, b._data))
+    (<Value>out).first = hold(<PyObject*>a)
+    (<Value>out).second.operand = hold(<PyObject*>b)
+    return finished(out, tracked)
+
+cdef inline PyObject* hold(PyObject* node) noexcept:
+    """A reference of one's own."""
+    Py_INCREF(<object>node)
+    return node
+
+cdef inline object binary(Op op, object left, object right):
+    if Py_TYPE(<PyObject*>left) == VALUE and Py_TYPE(<PyObject*>right) == VALUE:
+        return binary_node(op, <Value>left, <Value>right)
+    return binary_mixed(op, left, right)
+
+cdef object binary_mixed(Op op, object left, object right):
+    """The node of a binary operator, or an object array of them if one side is an array."""
+    cdef Value a = operand_or_none(left)
+    cdef Value b = operand_or_none(right)
+    if a is None and is_array(left):
+        return elementwise(lambda x: binary(op, x, right), left)
+    if b is None and is_array(right):
+        return elementwise(lambda x: binary(op, left, x), right)
+    return binary_node(op, operand(left) if a is None else a, operand(right) if b is None else b)
+
+cdef object elementwise(object fn, object array):
+    import numpy as np
+
+    return np.frompyfunc(fn, 1, 1)(array)
+
+cdef PyObject** new_block(size_t n) except NULL:
+    cdef PyObject** block = <PyObject**>PyMem_Malloc(n * sizeof(PyObject*))
+    if block == NULL:
+        raise MemoryError
+    return block
+
+cdef Value block_node(Op op, PyObject** block, size_t count, double data):
+    """The node of an operation over a block, which passes to it with its references."""
+    cdef PyObject* out
+    cdef int tracked = 0
+    cdef size_t i
+    for i in range(count):
+        tracked |= (<Value>block[i]).flags
+    tracked &= TRACKED
+    try:
+        out = allocate(op, <unsigned int>count, tracked, data)
+    except MemoryError:
+        release_block(block, count)
+        raise
+    (<Value>out).second.block = block
+    return finished(out, tracked)
+
+cdef Value dot_of(PyObject** xs, PyObject** ys, size_t n, Value start):
+    """start + xs[0] * ys[0] + ... of borrowed Values."""
+    cdef PyObject** block = new_block(2 * n + 1)
+    cdef double total = start._data
+    cdef size_t i
+    block[0] = hold(<PyObject*>start)
+    for i in range(n):
+        block[2 * i + 1] = hold(xs[i])
+        block[2 * i + 2] = hold(ys[i])
+        total = total + data_of(xs[i]) * data_of(ys[i])
+    return block_node(DOT, block, 2 * n + 1, total)
+
+cdef object compare(int relation, Value left, object right):
+    cdef Value other = operand_or_none(right)
+    if other is None and is_array(right):
+        return elementwise(lambda x: compare(relation, left, x), right)
+    cdef double a = left._data
+    cdef double b = (operand(right) if other is None else other)._data
+    if relation == Py_LT: return a < b
+    if relation == Py_LE: return a <= b
+    if relation == Py_GT: return a > b
+    return a >= b
+
+
+# The order of a graph. Scratch stacks belong to the call, so that backward can be entered again
+# from a custom operation; they are in the frame while small.
+
+cdef inline void stack_init(Stack* stack) noexcept:
+    stack.items = stack.buffer
+    stack.size = 0
+    stack.capacity = STACK_BUFFER
+
+cdef inline int stack_push(Stack* stack, PyObject* item) except -1:
+    if stack.size == stack.capacity:
+        stack_grow(stack)
+    stack.items[stack.size] = item
+    stack.size += 1
+    return 0
+
+cdef int stack_grow(Stack* stack) except -1:
+    cdef size_t size = 2 * stack.capacity * sizeof(PyObject*)
+    cdef PyObject** items
+    if stack.items == stack.buffer:
+        items = <PyObject**>PyMem_Malloc(size)
+    else:
+        items = <PyObject**>PyMem_Realloc(stack.items, size)
+    if items == NULL:
+        raise MemoryError
+    if stack.items == stack.buffer:
+        memcpy(items, stack.buffer, sizeof(stack.buffer))
+    stack.items = items
+    stack.capacity *= 2
+    return 0
+
+cdef inline void stack_free(Stack* stack) noexcept:
+    if stack.items != stack.buffer:
+        PyMem_Free(stack.items)
+
+cdef enum:
+    COMPLETE = 1  # in an address on the stack of the sort: the node's operands are in order
+
+cdef int topological_order(PyObject* root, bint leaves, Stack* order) except -1:
+    """Append the nodes under root to order, operands before the nodes made of them.
+
+    Depth-first, operands in order. Leaves are left out unless asked for: they have no step. The
+    nodes are left flagged as VISITED; on MemoryError they are not.
+    """
+    cdef Stack pending
+    cdef size_t entry, i
+    cdef PyObject* node
+    cdef PyObject* child
+    cdef PyObject** held
+    stack_init(&pending)
+    try:
+        stack_push(&pending, root)
+        while pending.size:
+            pending.size -= 1
+            entry = <size_t>pending.items[pending.size]
+            node = <PyObject*>(entry & ~<size_t>COMPLETE)
+            if entry & COMPLETE:
+                stack_push(order, node)
+                continue
+            if (<Value>node).flags & VISITED:
+                continue
+            # A flag, not a set: clearing it again is all that being visited costs.
+            stack_push(&pending, <PyObject*>(entry | COMPLETE))
+            (<Value>node).flags |= VISITED
+            held = operands(<Value>node)
+            i = (<Value>node).count
+            while i > 0:
+                i -= 1
+                child = held[i]
+                if not (<Value>child).flags & VISITED and (leaves or (<Value>child).op != LEAF):
+                    stack_push(&pending, child)
+    except MemoryError:
+        clear_visited(order)
+        for i in range(pending.size):
+            entry = <size_t>pending.items[i]
+            if entry & COMPLETE:
+                (<Value><PyObject*>(entry & ~<size_t>COMPLETE)).flags &= ~VISITED
+        raise
+    finally:
+        stack_free(&pending)
+    return 0
+
+cdef void clear_visited(Stack* order) noexcept:
+    cdef size_t i
+    for i in range(order.size):
+        (<Value>order.items[i]).flags &= ~VISITED
+
+cdef int run_backward(PyObject* root) except -1:
+    cdef Stack order
+    cdef PyObject* node
+    cdef size_t i
+    stack_init(&order)
+    try:
+        topological_order(root, False, &order)
+        clear_visited(&order)
+        for i in range(order.size):
+            if (<Value>order.items[i]).count:
+                (<Value>order.items[i])._grad = 0.0
+        (<Value>root)._grad = 1.0
+        i = order.size
+        while i > 0:
+            i -= 1
+            node = order.items[i]
+            if (<Value>node).op == CUSTOM:
+                custom_step(<Value>node)
+            else:
+                backward_step(<Value>node)
+    finally:
+        stack_free(&order)
+    return 0
+
+cdef int custom_step(Value node) except -1:
+    cdef PyObject* closure = node.second.block[node.count + 1]
+    if closure != NULL:
+        PyObject_CallNoArgs(<object>closure)
+    return 0
+
+def _step(Value node):
+    """Add a built-in node's gradient into its operands."""
+    if node.op != CUSTOM:
+        backward_step(node)
+
+def _no_step():
+    """The _backward of a custom operation until one is assigned."""
+
+
+cdef tuple FIELDS = ("data", "grad", "label", "_op", "_children", "_prev", "_backward")
+
+cdef object fixed(str name):
+    return AttributeError(f"{name} of a Value cannot be changed: make a new Value")
+
+
+@cython.binding(False)
+@cython.auto_pickle(False)
+@cython.c_api_binop_methods(True)
+cdef class Value:
+    """A number in a graph, with the gradient of the graph's result with respect to it.
+
+    data: an int, float, bool or NumPy real scalar; kept as a float.
+    _children: for a custom operation, the Values that it was computed from, in operand order.
+    _op: for a custom operation, its name.
+    label: any string; shown by draw_dot.
+
+    Operators and methods make new nodes: + - * / ** and negation, abs, exp, log, sqrt, sin, cos,
+    tanh, sigmoid, relu. A number operand becomes a constant leaf. Values compare by their data
+    with < <= > >=, and are equal only to themselves. Arithmetic is IEEE-754: overflow gives inf,
+    an invalid operation nan, and nothing raises.
+
+    A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
+    arguments that adds into a.grad and b.grad.
+
+    Raises TypeError for data that is no real number, OverflowError for an int beyond a double.
+    """
+
+    __array_ufunc__ = None  # NumPy leaves every operator with a Value to the Value
+
+    def __cinit__(self):
+        # A leaf of 0.0 until __init__ has run, so that no Value is ever without its fields.
+        self.flags = TRACKED | BLANK
+
+    def __init__(self, data, _children=(), _op="", label=""):
+        if not self.flags & BLANK:
+            raise TypeError("a Value is initialised once: make a new one")
+        initialise(self, data, tuple_of_values(_children), _op, label)
+        self.flags &= ~BLANK
+
+    @property
+    def data(self):
+        """The value. Assigning converts to a float; nodes computed from it before keep theirs."""
+        return self._data
+
+    @data.setter
+    def data(self, x):
+        self._data = number(x, "the data of a Value")
+
+    @property
+    def grad(self):
+        """The derivative of the last backward's root with respect to this Value; 0.0 at first."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, x):
+        self._grad = number(x, "the grad of a Value")
+
+    @property
+    def label(self):
+        """A name to show in drawings."""
+        return "" if self._label == NULL else <object>self._label
+
+    @label.setter
+    def label(self, x):
+        set_label(self, string(x, "label"))
+
+    @property
+    def _op(self):
+        """The operation that made this node, '' for a leaf."""
+        if self.op == CUSTOM:
+            return <object>self.second.block[self.count]
+        if self.op == POWER:
+            return f"**{self.second.exponent:g}"
+        return OP_NAMES[self.op]
+
+    @_op.setter
+    def _op(self, _):
+        raise fixed("_op")
+
+    @property
+    def _children(self):
+        """The operands in order."""
+        return children_of(self)
+
+    @_children.setter
+    def _children(self, _):
+        raise fixed("_children")
+
+    @property
+    def _prev(self):
+        """The operands as a new set."""
+        return set(children_of(self))
+
+    @_prev.setter
+    def _prev(self, _):
+        raise fixed("_prev")
+
+    @property
+    def _backward(self):
+        """Adds this node's gradient into its operands; does nothing on a leaf.
+
+        Assignable on a custom operation, AttributeError elsewhere.
+        """
+        cdef PyObject* closure
+        if self.op != CUSTOM:
+            return partial(_step, self)
+        closure = self.second.block[self.count + 1]
+        return _no_step if closure == NULL else <object>closure
+
+    @_backward.setter
+    def _backward(self, closure):
+        cdef PyObject* old
+        if self.op != CUSTOM:
+            raise AttributeError(
+                "_backward can be set only on a custom operation, Value(data, children, op)"
+            )
+        if not callable(closure):
+            raise TypeError(f"_backward must be callable, not '{type_name(closure)}'")
+        old = self.second.block[self.count + 1]
+        Py_INCREF(closure)
+        self.second.block[self.count + 1] = <PyObject*>closure
+        Py_XDECREF(old)
+
+    def __delattr__(self, name):
+        if name in FIELDS:
+            raise AttributeError(f"{name} of a Value cannot be deleted")
+        object.__delattr__(self, name)
+
+    def __sizeof__(self):
+        cdef Py_ssize_t size = VALUE.tp_basicsize - (0 if self.flags & TRACKED else HEADER_BY_TYPE)
+        if self.op == CUSTOM:
+            size += (self.count + 2) * sizeof(PyObject*)
+        elif self.op == DOT or self.op == SUM:
+            size += self.count * sizeof(PyObject*)
+        return size
+
+    def backward(self):
+        """Compute the gradient of this Value with respect to every node under it.
+
+        Sets this node's grad to 1.0, recomputes the grads of all nodes that have operands from
+        zero, and adds into the leaves' grads, so zero those between steps. Depth is limited by
+        memory alone. An exception from a custom operation propagates: the grads are then
+        incomplete, the graph is as before. Cost: proportional to the number of nodes and operands.
+        """
+        run_backward(<PyObject*>self)
+
+    def __add__(left, right):
+        return binary(ADD, left, right)
+
+    def __sub__(left, right):
+        return binary(SUB, left, right)
+
+    def __mul__(left, right):
+        return binary(MUL, left, right)
+
+    def __truediv__(left, right):
+        return binary(DIV, left, right)
+
+    def __pow__(left, right, modulo):
+        cdef double k
+        if modulo is not None:
+            return NotImplemented
+        if not isinstance(right, Value) and to_double(right, &k):
+            return unary_node(POWER, <Value>left, power((<Value>left)._data, k), k)
+        return binary(POW, left, right)
+
+    def __neg__(self):
+        return unary(NEG, self)
+
+    def __abs__(self):
+        return unary(ABS, self)
+
+    def exp(self):
+        """e**self; inf on overflow."""
+        return unary(EXP, self)
+
+    def log(self):
+        """The natural logarithm: -inf at zero, nan below it."""
+        return unary(LOG, self)
+
+    def sqrt(self):
+        """The square root; nan below zero."""
+        return unary(SQRT, self)
+
+    def sin(self):
+        """The sine of an angle in radians; nan at infinity."""
+        return unary(SIN, self)
+
+    def cos(self):
+        """The cosine of an angle in radians; nan at infinity."""
+        return unary(COS, self)
+
+    def tanh(self):
+        """The hyperbolic tangent."""
+        return unary(TANH, self)
+
+    def sigmoid(self):
+        """1 / (1 + e**-self), computed without overflow."""
+        return unary(SIGMOID, self)
+
+    def relu(self):
+        """self where positive, else 0; nan for nan."""
+        return unary(RELU, self)
+
+    def __lt__(self, other):
+        return compare(Py_LT, self, other)
+
+    def __le__(self, other):
+        return compare(Py_LE, self, other)
+
+    def __gt__(self, other):
+        return compare(Py_GT, self, other)
+
+    def __ge__(self, other):
+        return compare(Py_GE, self, other)
+
+    def __hash__(self):
+        return (<TypeSlots*>object).tp_hash(<PyObject*>self)
+
+    def __float__(self):
+        raise TypeError("a Value does not turn into a float by itself: use .data")
+
+    def __repr__(self):
+        return f"Value(data={self._data!r})"
+
+
+cdef tuple children_of(Value node):
+    cdef PyObject** held = operands(node)
+    return tuple([<object>held[i] for i in range(node.count)])
+
+cdef tuple tuple_of_values(object children):
+    children = tuple(children)
+    for child in children:
+        if not isinstance(child, Value):
+            raise TypeError(f"a child of a Value must be a Value, not '{type_name(child)}'")
+    return children
+
+cdef inline void set_label(Value node, object label) noexcept:
+    """label: an exact str."""
+    cdef PyObject* old = node._label
+    if label == "":
+        node._label = NULL
+    else:
+        Py_INCREF(label)
+        node._label = <PyObject*>label
+    Py_XDECREF(old)
+
+cdef int initialise(Value node, object data, tuple children, object op, object label) except -1:
+    """What the constructor does to a leaf of 0.0; children and op ask for a tracked one."""
+    cdef double value = number(data, "the data of a Value")
+    cdef size_t n = len(children), i
+    cdef PyObject** block
+    op = string(op, "_op")
+    label = string(label, "label")
+    if n or op:
+        block = new_block(n + 2)
+        for i in range(n):
+            block[i] = hold(<PyObject*>children[i])
+        Py_INCREF(op)
+        block[n] = <PyObject*>op
+        block[n + 1] = NULL
+        node.second.block = block
+        node.count = <unsigned int>n
+        node.op = CUSTOM
+    set_label(node, label)
+    node._data = value
+    return 0
+
+def _construct(data, _children=(), _op="", label=""):
+    """Value(...) for exact Values: a plain leaf stays out of the garbage collector."""
+    children = tuple_of_values(_children)
+    cdef int tracked = TRACKED if children or _op else 0
+    cdef Value node = finished(allocate(LEAF, 0, tracked, 0.0), tracked)
+    initialise(node, data, children, _op, label)
+    return node
+
+cdef object construct(PyObject* kind, const_args* args, size_t nargs, PyObject* names):
+    """Value's vectorcall."""
+    cdef double data
+    if names == NULL and PyVectorcall_NARGS(nargs) == 1 and to_double(<object>args[0], &data):
+        return leaf(data)
+    return PyObject_Vectorcall(_construct, args, nargs, names)
+
+
+def dot(xs, ys, start=0.0):
+    """start + xs[0] * ys[0] + xs[1] * ys[1] + ... as one node.
+
+    xs, ys, start: Values or numbers. Data and gradients have the bits of the written-out chain of
+    products and sums, unless one operand depends on another.
+    Raises ValueError if xs and ys differ in length.
+    Cost: one node and three pointers a term, where the chain makes two nodes a term.
+    """
+    cdef list xv = values(xs)
+    cdef list yv = values(ys)
+    if len(xv) != len(yv):
+        raise ValueError(f"dot expects two sequences of one length, got {len(xv)} and {len(yv)}")
+    return dot_of(list_items(xv), list_items(yv), len(xv), operand(start))
+
+def sum(xs, start=0.0):
+    """start + xs[0] + xs[1] + ... as one node.
+
+    xs, start: Values or numbers. Data and gradients have the bits of the written-out chain of
+    sums, unless one operand depends on another.
+    Cost: one node and one pointer a term, where the chain makes one node a term.
+    """
+    cdef list terms = values(xs)
+    cdef Value first = operand(start)
+    cdef PyObject** items = list_items(terms)
+    cdef size_t n = len(terms), i
+    cdef PyObject** block = new_block(n + 1)
+    cdef double total = first._data
+    block[0] = hold(<PyObject*>first)
+    for i in range(n):
+        block[i + 1] = hold(items[i])
+        total = total + data_of(items[i])
+    return block_node(SUM, block, n + 1, total)
+
+
+# sys.getsizeof adds a collector's header on CPython 3.11 and 3.12 to every object of a type that
+# can have one, also to those that have none.
+cdef Py_ssize_t HEADER_BY_TYPE = sys.getsizeof(int) - type.__sizeof__(int)
+
+# What inspect.signature reads.
+cdef bytes VALUE_DOC = f"Value(data, _children=(), _op='', label='')\n--\n\n{Value.__doc__}".encode()
+
+VALUE.tp_doc = VALUE_DOC
+VALUE.tp_dealloc = value_dealloc
+VALUE.tp_traverse = value_traverse
+VALUE.tp_clear = value_clear
+VALUE.tp_is_gc = value_is_gc
+VALUE.tp_vectorcall = construct
+VALUE.tp_flags |= Py_TPFLAGS_HAVE_GC
+PyType_Modified(VALUE)
