@@ -16,17 +16,17 @@ setup(
         [
             Extension(
                 f"micrograd_fast.{name}",
-                [f"micrograd_fast/{name}.pyx"],
+                [f"micrograd_fast/{name}.pyx", *c_sources],
                 extra_compile_args=flags,
+                depends=["micrograd_fast/kernels.h"],
             )
-            for name in ("engine", "nn", "optim")
+            for name, c_sources in (
+                ("engine", []),
+                ("nn", []),
+                ("optim", []),
+                ("tape", ["micrograd_fast/kernels.c"]),
+            )
         ],
-        compiler_directives={
-            "language_level": 3,
-            "boundscheck": False,
-            "wraparound": False,
-            "cdivision": True,
-            "initializedcheck": False,
-        },
+        compiler_directives={"language_level": 3, "cdivision": True},
     )
 )

@@ -13,7 +13,7 @@ backend = os.environ.get("MICROGRAD_BACKEND", "fast")
 if backend not in ("fast", "ref"):
     raise ImportError(f"MICROGRAD_BACKEND must be 'fast' or 'ref', got {backend!r}")
 
-for _room in ("engine", "nn", "optim", "graph", "checks"):
+for _room in ("engine", "nn", "optim", "tape", "graph", "checks"):
     if backend == "ref":
         _module = importlib.import_module(f"micrograd_ref.{_room}")
         sys.modules[f"{__name__}.{_room}"] = globals()[_room] = _module
@@ -29,10 +29,12 @@ for _room in ("engine", "nn", "optim", "graph", "checks"):
         ) from None
 
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
-from micrograd_fast.engine import Value, dot, sum
+from micrograd_fast.engine import Value, dot
+from micrograd_fast.engine import sum as sum
 from micrograd_fast.graph import draw_dot, trace
 from micrograd_fast.nn import MLP, Layer, Module, Neuron
 from micrograd_fast.optim import SGD, Adam
+from micrograd_fast.tape import Tape
 
 # sum is reached as micrograd_fast.sum: a star import must not shadow the builtin.
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "Layer",
     "Module",
     "Neuron",
+    "Tape",
     "Value",
     "crosscheck",
     "dot",

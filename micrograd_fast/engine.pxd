@@ -75,4 +75,10 @@ cdef Value operand(object x)
 cdef list values(object xs)
 cdef Value unary_of(Op op, Value a)
 cdef Value dot_of(PyObject** xs, PyObject** ys, size_t n, Value start)
-cdef int topological_order(PyObject* root, bint leaves, Stack* order) except -1
+cdef int topological_order(
+    PyObject** roots, size_t count, bint leaves, Stack* order
+) except -1
+cdef void clear_visited(Stack* order) noexcept
+cdef void stack_init(Stack* stack) noexcept
+cdef void stack_free(Stack* stack) noexcept
+cdef int give_signature(object kind, str signature) except -1

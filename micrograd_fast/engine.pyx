@@ -9,6 +9,7 @@ The twin of `micrograd_ref.engine`, which is the specification: every formula he
 order of operations literally, because it decides the last bit.
 """
 
+import copyreg
 import sys
 from functools import partial
 
@@ -59,7 +60,10 @@ cdef extern from "Python.h":
     void PyObject_GC_UnTrack(PyObject*) noexcept
     Py_ssize_t PyVectorcall_NARGS(size_t) noexcept
     object PyObject_Vectorcall(object, const_args*, size_t, PyObject*)
-    object PyObject_CallNoArgs(object)
+    int PyObject_GenericSetAttr(object, object, PyObject*) except -1
+    int PyErr_CheckSignals() except -1
+    void PyErr_SetInterrupt() noexcept
+    bint PyOS_InterruptOccurred() noexcept
     bint PyFloat_CheckExact(object) noexcept
     bint PyLong_CheckExact(object) noexcept
     double PyFloat_AS_DOUBLE(object) noexcept
@@ -118,6 +122,12 @@ cdef inline double data_of(PyObject* node) noexcept:
 cdef inline void add_grad(PyObject* node, double grad) noexcept:
     (<Value>node)._grad += grad
 
+cdef inline void dot_term_step(PyObject** pair, double g) noexcept:
+    cdef double a = data_of(pair[0])
+    cdef double b = data_of(pair[1])
+    add_grad(pair[0], b * g)
+    add_grad(pair[1], a * g)
+
 cdef inline void backward_step(Value node) noexcept:
     """Add a built-in node's gradient into its operands."""
     cdef Op op = <Op>node.op
@@ -131,13 +141,15 @@ cdef inline void backward_step(Value node) noexcept:
     if op == LEAF:
         return
     if op == DOT:
+        # The chain that a dot stands for adds its last term first, and the start, at its first +,
+        # before the first term.
         i = node.count
-        while i > 1:  # the chain that the node stands for adds its last term first
+        while i > 3:
             i -= 2
-            a, b = data_of(block[i]), data_of(block[i + 1])
-            add_grad(block[i], b * g)
-            add_grad(block[i + 1], a * g)
+            dot_term_step(block + i, g)
         add_grad(block[0], g)
+        if node.count > 1:
+            dot_term_step(block + 1, g)
         return
     if op == SUM:
         i = node.count
@@ -333,11 +345,16 @@ cdef bint is_array(object x) except -1:
     np = sys.modules.get("numpy")
     return np is not None and isinstance(x, np.ndarray)
 
-cdef bint to_double(object x, double* out) except -1:
+cdef inline bint to_double(object x, double* out) except -1:
     """Whether x is a number, and the number."""
     if PyFloat_CheckExact(x):
         out[0] = PyFloat_AS_DOUBLE(x)
-    elif PyLong_CheckExact(x):
+        return True
+    return to_double_of(x, out)
+
+cdef bint to_double_of(object x, double* out) except -1:
+    """The same for what is no plain float."""
+    if PyLong_CheckExact(x):
         out[0] = PyLong_AsDouble(x)
     elif is_number(x):
         out[0] = PyFloat_AS_DOUBLE(float(x))
@@ -356,17 +373,17 @@ cdef object string(object x, str what):
         raise TypeError(f"the {what} of a Value must be a str, not '{type_name(x)}'")
     return str.__str__(x)
 
+cdef inline Value constant(double data):
+    cdef PyObject* out = allocate(LEAF, 0, 0, data)
+    (<Value>out).flags = CONSTANT
+    return take(out)
+
 cdef Value operand_or_none(object x):
     """x itself if it is a Value, a constant leaf if it is a number, else None."""
     cdef double data
-    cdef Value constant
     if isinstance(x, Value):
         return <Value>x
-    if not to_double(x, &data):
-        return None
-    constant = leaf(data)
-    constant.flags = CONSTANT
-    return constant
+    return constant(data) if to_double(x, &data) else None
 
 cdef Value operand(object x):
     """x itself if it is a Value, a constant leaf if it is a number."""
@@ -430,6 +447,11 @@ cdef inline object binary(Op op, object left, object right):
 
 cdef object binary_mixed(Op op, object left, object right):
     """The node of a binary operator, or an object array of them if one side is an array."""
+    cdef double data
+    if Py_TYPE(<PyObject*>left) == VALUE and to_double(right, &data):
+        return binary_node(op, <Value>left, constant(data))
+    if Py_TYPE(<PyObject*>right) == VALUE and to_double(left, &data):
+        return binary_node(op, constant(data), <Value>right)
     cdef Value a = operand_or_none(left)
     cdef Value b = operand_or_none(right)
     if a is None and is_array(left):
@@ -492,19 +514,24 @@ cdef object compare(int relation, Value left, object right):
 # The order of a graph. Scratch stacks belong to the call, so that backward can be entered again
 # from a custom operation; they are in the frame while small.
 
-cdef inline void stack_init(Stack* stack) noexcept:
+cdef void stack_init(Stack* stack) noexcept:
     stack.items = stack.buffer
     stack.size = 0
     stack.capacity = STACK_BUFFER
 
-cdef inline int stack_push(Stack* stack, PyObject* item) except -1:
-    if stack.size == stack.capacity:
-        stack_grow(stack)
+cdef void stack_free(Stack* stack) noexcept:
+    if stack.items != stack.buffer:
+        PyMem_Free(stack.items)
+
+cdef inline bint stack_push(Stack* stack, PyObject* item) noexcept:
+    """Whether there was memory for it."""
+    if stack.size == stack.capacity and not stack_grow(stack):
+        return False
     stack.items[stack.size] = item
     stack.size += 1
-    return 0
+    return True
 
-cdef int stack_grow(Stack* stack) except -1:
+cdef bint stack_grow(Stack* stack) noexcept:
     cdef size_t size = 2 * stack.capacity * sizeof(PyObject*)
     cdef PyObject** items
     if stack.items == stack.buffer:
@@ -512,63 +539,90 @@ cdef int stack_grow(Stack* stack) except -1:
     else:
         items = <PyObject**>PyMem_Realloc(stack.items, size)
     if items == NULL:
-        raise MemoryError
+        return False
     if stack.items == stack.buffer:
         memcpy(items, stack.buffer, sizeof(stack.buffer))
     stack.items = items
     stack.capacity *= 2
-    return 0
-
-cdef inline void stack_free(Stack* stack) noexcept:
-    if stack.items != stack.buffer:
-        PyMem_Free(stack.items)
+    return True
 
 cdef enum:
     COMPLETE = 1  # in an address on the stack of the sort: the node's operands are in order
+    BETWEEN_SIGNALS = 1 << 16  # nodes, a few milliseconds
 
-cdef int topological_order(PyObject* root, bint leaves, Stack* order) except -1:
-    """Append the nodes under root to order, operands before the nodes made of them.
+cdef enum Outcome:
+    SORTED
+    NO_MEMORY
+    INTERRUPTED
 
-    Depth-first, operands in order. Leaves are left out unless asked for: they have no step. The
-    nodes are left flagged as VISITED; on MemoryError they are not.
+cdef int topological_order(
+    PyObject** roots, size_t count, bint leaves, Stack* order
+) except -1:
+    """Put the nodes under some roots into order, operands before the nodes made of them.
+
+    Depth-first, operands in order. Plain leaves are left out unless asked for: they have no step.
+    The nodes are left flagged as VISITED; after an error they are not.
     """
     cdef Stack pending
-    cdef size_t entry, i
+    cdef Outcome outcome = INTERRUPTED
+    cdef size_t i, entry
+    while outcome == INTERRUPTED:
+        order.size = 0
+        stack_init(&pending)
+        outcome = SORTED
+        for i in range(count):
+            if outcome == SORTED:
+                outcome = sort(roots[i], leaves, order, &pending)
+        if outcome != SORTED:
+            clear_visited(order)
+            for i in range(pending.size):
+                entry = <size_t>pending.items[i]
+                (<Value><PyObject*>(entry & ~<size_t>COMPLETE)).flags &= ~VISITED
+        stack_free(&pending)
+        if outcome == NO_MEMORY:
+            raise MemoryError
+        if outcome == INTERRUPTED:  # the flags are clear: the handler may run, and raise
+            PyErr_SetInterrupt()
+            PyErr_CheckSignals()
+    return 0
+
+cdef Outcome sort(PyObject* root, bint leaves, Stack* order, Stack* pending) noexcept:
+    cdef size_t entry, i, steps = 0
     cdef PyObject* node
     cdef PyObject* child
     cdef PyObject** held
-    stack_init(&pending)
-    try:
-        stack_push(&pending, root)
-        while pending.size:
+    if not stack_push(pending, root):
+        return NO_MEMORY
+    while pending.size:
+        steps += 1
+        if steps % BETWEEN_SIGNALS == 0 and PyOS_InterruptOccurred():
+            return INTERRUPTED
+        entry = <size_t>pending.items[pending.size - 1]
+        node = <PyObject*>(entry & ~<size_t>COMPLETE)
+        if entry & COMPLETE:
+            if not stack_push(order, node):
+                return NO_MEMORY
             pending.size -= 1
-            entry = <size_t>pending.items[pending.size]
-            node = <PyObject*>(entry & ~<size_t>COMPLETE)
-            if entry & COMPLETE:
-                stack_push(order, node)
-                continue
-            if (<Value>node).flags & VISITED:
-                continue
+        elif (<Value>node).flags & VISITED:
+            pending.size -= 1
+        else:
             # A flag, not a set: clearing it again is all that being visited costs.
-            stack_push(&pending, <PyObject*>(entry | COMPLETE))
             (<Value>node).flags |= VISITED
+            pending.items[pending.size - 1] = <PyObject*>(entry | COMPLETE)
             held = operands(<Value>node)
             i = (<Value>node).count
             while i > 0:
                 i -= 1
                 child = held[i]
-                if not (<Value>child).flags & VISITED and (leaves or (<Value>child).op != LEAF):
-                    stack_push(&pending, child)
-    except MemoryError:
-        clear_visited(order)
-        for i in range(pending.size):
-            entry = <size_t>pending.items[i]
-            if entry & COMPLETE:
-                (<Value><PyObject*>(entry & ~<size_t>COMPLETE)).flags &= ~VISITED
-        raise
-    finally:
-        stack_free(&pending)
-    return 0
+                if (<Value>child).flags & VISITED:
+                    continue
+                if (leaves or has_step(child)) and not stack_push(pending, child):
+                    return NO_MEMORY
+    return SORTED
+
+cdef inline bint has_step(PyObject* node) noexcept:
+    """False for a plain leaf; one of a subclass may define _backward."""
+    return (<Value>node).op != LEAF or (<Value>node).flags & TRACKED
 
 cdef void clear_visited(Stack* order) noexcept:
     cdef size_t i
@@ -581,28 +635,33 @@ cdef int run_backward(PyObject* root) except -1:
     cdef size_t i
     stack_init(&order)
     try:
-        topological_order(root, False, &order)
-        clear_visited(&order)
+        topological_order(&root, 1, False, &order)
         for i in range(order.size):
-            if (<Value>order.items[i]).count:
-                (<Value>order.items[i])._grad = 0.0
+            node = order.items[i]
+            (<Value>node).flags &= ~VISITED
+            if (<Value>node).count:
+                (<Value>node)._grad = 0.0
         (<Value>root)._grad = 1.0
         i = order.size
         while i > 0:
             i -= 1
             node = order.items[i]
-            if (<Value>node).op == CUSTOM:
-                custom_step(<Value>node)
+            if (<Value>node).op == CUSTOM or (<Value>node).flags & TRACKED:
+                python_step(<Value>node)
             else:
                 backward_step(<Value>node)
+            if i % BETWEEN_SIGNALS == 0:
+                PyErr_CheckSignals()
     finally:
         stack_free(&order)
     return 0
 
-cdef int custom_step(Value node) except -1:
-    cdef PyObject* closure = node.second.block[node.count + 1]
-    if closure != NULL:
-        PyObject_CallNoArgs(<object>closure)
+cdef int python_step(Value node) except -1:
+    """The step of a node that may have one in Python."""
+    if type(node) is not Value or node.op == CUSTOM:
+        node._backward()
+    else:
+        backward_step(node)
     return 0
 
 def _step(Value node):
@@ -651,7 +710,7 @@ cdef class Value:
     def __init__(self, data, _children=(), _op="", label=""):
         if not self.flags & BLANK:
             raise TypeError("a Value is initialised once: make a new one")
-        initialise(self, data, tuple_of_values(_children), _op, label)
+        initialise(self, data, _children, _op, label)
         self.flags &= ~BLANK
 
     @property
@@ -741,7 +800,7 @@ cdef class Value:
     def __delattr__(self, name):
         if name in FIELDS:
             raise AttributeError(f"{name} of a Value cannot be deleted")
-        object.__delattr__(self, name)
+        PyObject_GenericSetAttr(self, name, NULL)
 
     def __sizeof__(self):
         cdef Py_ssize_t size = VALUE.tp_basicsize - (0 if self.flags & TRACKED else HEADER_BY_TYPE)
@@ -840,6 +899,15 @@ cdef class Value:
     def __repr__(self):
         return f"Value(data={self._data!r})"
 
+    def __reduce__(self):
+        if self.op == LEAF:
+            fields = type(self), self._data, self._grad, self.label, bool(self.flags & CONSTANT)
+            return _restore_leaf, fields, subclass_state(self)
+        # The whole graph in one flat list, so that its depth does not matter.
+        order = graph_under(self)
+        numbers = {node: i for i, node in enumerate(order)}
+        return _restore_graph, ([saved(node, numbers) for node in order],)
+
 
 cdef tuple children_of(Value node):
     cdef PyObject** held = operands(node)
@@ -862,9 +930,10 @@ cdef inline void set_label(Value node, object label) noexcept:
         node._label = <PyObject*>label
     Py_XDECREF(old)
 
-cdef int initialise(Value node, object data, tuple children, object op, object label) except -1:
-    """What the constructor does to a leaf of 0.0; children and op ask for a tracked one."""
+cdef int initialise(Value node, object data, object operands, object op, object label) except -1:
+    """What the constructor does to a leaf of 0.0; operands and op ask for a tracked one."""
     cdef double value = number(data, "the data of a Value")
+    cdef tuple children = tuple_of_values(operands)
     cdef size_t n = len(children), i
     cdef PyObject** block
     op = string(op, "_op")
@@ -885,10 +954,12 @@ cdef int initialise(Value node, object data, tuple children, object op, object l
 
 def _construct(data, _children=(), _op="", label=""):
     """Value(...) for exact Values: a plain leaf stays out of the garbage collector."""
-    children = tuple_of_values(_children)
-    cdef int tracked = TRACKED if children or _op else 0
+    cdef bint plain = (
+        type(_children) is tuple and not <tuple>_children and type(_op) is str and not <str>_op
+    )
+    cdef int tracked = 0 if plain else TRACKED
     cdef Value node = finished(allocate(LEAF, 0, tracked, 0.0), tracked)
-    initialise(node, data, children, _op, label)
+    initialise(node, data, _children, _op, label)
     return node
 
 cdef object construct(PyObject* kind, const_args* args, size_t nargs, PyObject* names):
@@ -899,6 +970,109 @@ cdef object construct(PyObject* kind, const_args* args, size_t nargs, PyObject* 
     return PyObject_Vectorcall(_construct, args, nargs, names)
 
 
+# Pickling. A graph is a list of its nodes in topological order: leaves as they are, which keeps
+# those that are pickled along with it the same objects, and other nodes as tuples.
+
+cdef dict OP_CODES = {name: op for op, name in OP_NAMES.items()}
+
+cdef list graph_under(Value root):
+    cdef Stack order
+    cdef PyObject* start = <PyObject*>root
+    cdef size_t i
+    stack_init(&order)
+    try:
+        topological_order(&start, 1, True, &order)
+        clear_visited(&order)
+        return [<object>order.items[i] for i in range(order.size)]
+    finally:
+        stack_free(&order)
+
+cdef object saved(Value node, dict numbers):
+    cdef PyObject* closure
+    if node.op == LEAF:
+        return node
+    detail = None
+    if node.op == POWER:
+        detail = node.second.exponent
+    elif node.op == CUSTOM:
+        closure = node.second.block[node.count + 1]
+        detail = (
+            type(node), None if closure == NULL else <object>closure, subclass_state(node)
+        )
+    operands = tuple([numbers[x] for x in children_of(node)])
+    return node._op, detail, operands, node._data, node._grad, node.label
+
+def _restore_graph(saved):
+    cdef list nodes = []
+    cdef Value node
+    for entry in saved:
+        if isinstance(entry, Value):
+            nodes.append(entry)
+            continue
+        name, detail, numbers, data, grad, label = entry
+        operands = tuple([nodes[i] for i in numbers])
+        if isinstance(detail, tuple):
+            kind, closure, state = detail
+            node = kind.__new__(kind)
+            initialise(node, data, operands, name, "")
+            node.flags &= ~BLANK
+            if closure is not None:
+                node._backward = closure
+            set_subclass_state(node, state)
+        else:
+            node = restored(name, detail, operands)
+            node._data = data
+        node._grad = grad
+        set_label(node, string(label, "label"))
+        nodes.append(node)
+    return nodes[-1]
+
+cdef Value restored(str name, object exponent, tuple operands):
+    """A built-in node from what saved says of it, without its data."""
+    cdef Op op = POWER if exponent is not None else OP_CODES[name]
+    cdef list held = list(operands)
+    cdef Py_ssize_t n = len(held)
+    cdef bint good = op != LEAF
+    if op == DOT or op == SUM:
+        good = good and n >= 1 and (op == SUM or n % 2 == 1)
+    else:
+        good = good and n == (2 if op < NEG and op != POWER else 1)
+    if not good:
+        raise ValueError(f"this is not the state of a Value: {name!r} of {n} operands")
+    if op == DOT:
+        return dot(held[1::2], held[2::2], held[0])
+    if op == SUM:
+        return sum(held[1:], held[0])
+    if op == POWER:
+        return unary_node(POWER, <Value>held[0], 0.0, exponent)
+    if n == 2:
+        return binary_node(op, <Value>held[0], <Value>held[1])
+    return unary(op, <Value>held[0])
+
+def _restore_leaf(kind, data, grad, label, constant):
+    cdef Value node = leaf(0.0) if kind is Value else kind.__new__(kind)
+    node._data, node._grad = data, grad
+    set_label(node, string(label, "label"))
+    node.flags = (node.flags & TRACKED) | (CONSTANT if constant else 0)
+    return node
+
+cdef object subclass_state(Value node):
+    """The attributes that a subclass adds, None if there are none."""
+    if type(node) is Value:
+        return None
+    names = sorted(set(copyreg._slotnames(type(node))))
+    slots = {name: getattr(node, name) for name in names if hasattr(node, name)}
+    attributes = getattr(node, "__dict__", None)
+    return (attributes, slots) if attributes or slots else None
+
+cdef int set_subclass_state(Value node, object state) except -1:
+    if state is not None:
+        attributes, slots = state
+        for name, value in {**(attributes or {}), **slots}.items():
+            setattr(node, name, value)
+    return 0
+
+
 def dot(xs, ys, start=0.0):
     """start + xs[0] * ys[0] + xs[1] * ys[1] + ... as one node.
 
@@ -907,11 +1081,12 @@ def dot(xs, ys, start=0.0):
     Raises ValueError if xs and ys differ in length.
     Cost: one node and three pointers a term, where the chain makes two nodes a term.
     """
-    cdef list xv = values(xs)
-    cdef list yv = values(ys)
+    cdef list xv = values(list(xs))
+    cdef list yv = values(list(ys))
     if len(xv) != len(yv):
         raise ValueError(f"dot expects two sequences of one length, got {len(xv)} and {len(yv)}")
-    return dot_of(list_items(xv), list_items(yv), len(xv), operand(start))
+    cdef Value first = operand(start)
+    return dot_of(list_items(xv), list_items(yv), len(xv), first)
 
 def sum(xs, start=0.0):
     """start + xs[0] + xs[1] + ... as one node.
@@ -920,8 +1095,8 @@ def sum(xs, start=0.0):
     sums, unless one operand depends on another.
     Cost: one node and one pointer a term, where the chain makes one node a term.
     """
-    cdef list terms = values(xs)
     cdef Value first = operand(start)
+    cdef list terms = values(list(xs))
     cdef PyObject** items = list_items(terms)
     cdef size_t n = len(terms), i
     cdef PyObject** block = new_block(n + 1)
@@ -937,10 +1112,14 @@ def sum(xs, start=0.0):
 # can have one, also to those that have none.
 cdef Py_ssize_t HEADER_BY_TYPE = sys.getsizeof(int) - type.__sizeof__(int)
 
-# What inspect.signature reads.
-cdef bytes VALUE_DOC = f"Value(data, _children=(), _op='', label='')\n--\n\n{Value.__doc__}".encode()
+cdef int give_signature(object kind, str signature) except -1:
+    """Put in front of a type's docstring what inspect.signature reads."""
+    cdef bytes doc = f"{kind.__name__}{signature}\n--\n\n{kind.__doc__}".encode()
+    Py_INCREF(doc)  # for as long as the type, which is for ever
+    (<TypeSlots*>kind).tp_doc = doc
+    return 0
 
-VALUE.tp_doc = VALUE_DOC
+give_signature(Value, "(data, _children=(), _op='', label='')")
 VALUE.tp_dealloc = value_dealloc
 VALUE.tp_traverse = value_traverse
 VALUE.tp_clear = value_clear

@@ -61,7 +61,7 @@ class Neuron(Module):
         self.activation = activation
 
     def __call__(self, x):
-        return neuron_output(self, values(x))
+        return neuron_output(self, values(list(x)))
 
     def parameters(self):
         """The weights, then the bias."""
@@ -84,7 +84,7 @@ class Layer(Module):
         self.neurons = [Neuron(nin, **kwargs) for _ in range(size(nout, "neurons"))]
 
     def __call__(self, x):
-        cdef list out = layer_outputs(self, values(x))
+        cdef list out = layer_outputs(self, values(list(x)))
         return out[0] if len(out) == 1 else out
 
     def parameters(self):
@@ -112,7 +112,7 @@ class MLP(Module):
         ]
 
     def __call__(self, x):
-        cdef object out = values(x)
+        cdef object out = values(list(x))
         check_inputs(self, self.nin, len(out))
         for layer in self.layers:
             out = layer([out] if isinstance(out, Value) else out)
@@ -127,10 +127,15 @@ class MLP(Module):
 
 
 cdef Value neuron_output(object neuron, list x):
+    x = values(x)
     cdef object w = neuron.w
     check_inputs(neuron, len(w), len(x))
     cdef list weights = values(w)
-    cdef Value out = dot_of(list_items(weights), list_items(x), len(x), operand(neuron.b))
+    cdef object b = neuron.b
+    if not isinstance(b, Value):  # making it one may run Python, which may change the lists
+        weights, x = list(weights), list(x)
+        b = operand(b)
+    cdef Value out = dot_of(list_items(weights), list_items(x), len(x), <Value>b)
     if not neuron.nonlin:
         return out
     activation = neuron.activation

@@ -34,8 +34,13 @@ class _Optimizer:
     """What SGD and Adam share: the parameters and the learning rate."""
 
     def __init__(self, params, lr):
-        self.params = parameters(params)
+        self._params = parameters(params)
         self.lr = lr
+
+    @property
+    def params(self):
+        """The parameters."""
+        return self._params
 
     @property
     def lr(self):
@@ -49,7 +54,7 @@ class _Optimizer:
     def zero_grad(self):
         """Set the grad of every parameter to 0.0."""
         cdef Value p
-        for p in <tuple>self.params:
+        for p in <tuple?>self._params:
             p._grad = 0.0
 
 
@@ -66,14 +71,15 @@ class SGD(_Optimizer):
     def __init__(self, params, lr, momentum=0.0):
         super().__init__(params, lr)
         self.momentum = within(momentum, "momentum", 1.0)
-        self._velocity = zeros(len(self.params))
+        self._velocity = zeros(len(self._params))
 
     def step(self):
         """Change every parameter once, by its grad."""
         cdef double lr = self.lr, momentum = self.momentum, change
         cdef double[::1] velocity = self._velocity
         cdef Value p
-        for i, p in enumerate(<tuple>self.params):
+        cdef Py_ssize_t i
+        for i, p in enumerate(<tuple?>self._params):
             change = p._grad
             if momentum != 0:
                 change = velocity[i] = momentum * velocity[i] + p._grad
@@ -95,8 +101,8 @@ class Adam(_Optimizer):
         self.betas = (within(beta1, "beta1", 1.0), within(beta2, "beta2", 1.0))
         self.eps = within(eps, "eps", float("inf"))
         self._steps = 0
-        self._mean = zeros(len(self.params))
-        self._square = zeros(len(self.params))
+        self._mean = zeros(len(self._params))
+        self._square = zeros(len(self._params))
 
     def step(self):
         """Change every parameter once, by its grad and the averages of those before."""
@@ -108,7 +114,8 @@ class Adam(_Optimizer):
         cdef double[::1] mean = self._mean
         cdef double[::1] square = self._square
         cdef Value p
-        for i, p in enumerate(<tuple>self.params):
+        cdef Py_ssize_t i
+        for i, p in enumerate(<tuple?>self._params):
             g = p._grad
             mean[i] = beta1 * mean[i] + (1.0 - beta1) * g
             square[i] = beta2 * square[i] + (1.0 - beta2) * (g * g)

@@ -4,10 +4,12 @@ The specification of micrograd_fast: the same names, the same bits, short enough
 """
 
 from .checks import GradCheck, crosscheck, gradcheck
-from .engine import Value, dot, sum
+from .engine import Value, dot
+from .engine import sum as sum
 from .graph import draw_dot, trace
 from .nn import MLP, Layer, Module, Neuron
 from .optim import SGD, Adam
+from .tape import Tape
 
 # sum is reached as micrograd_ref.sum: a star import must not shadow the builtin.
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "Layer",
     "Module",
     "Neuron",
+    "Tape",
     "Value",
     "crosscheck",
     "dot",

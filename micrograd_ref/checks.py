@@ -6,6 +6,7 @@ import importlib
 import random
 import struct
 from collections.abc import Callable, Sequence
+from math import isnan
 from typing import Any, NamedTuple
 
 from .engine import _topological_order
@@ -50,7 +51,7 @@ def gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], eps: float = 1e-6) 
             x.data = data[i]
             numeric = (above - below) / (2 * eps)
             error = abs(found[i] - numeric) / max(1.0, abs(found[i]), abs(numeric))
-            if worst is None or not error <= worst.error:
+            if worst is None or error > worst.error or (isnan(error) and not isnan(worst.error)):
                 worst = GradCheck(error, i, found[i], numeric)
     finally:
         for x, old_data, old_grad in zip(inputs, data, grads, strict=True):
@@ -91,7 +92,9 @@ def crosscheck(fn: Callable[..., Any], *args: Any) -> int:
 
 def _bits(x: str | float) -> object:
     """What must be equal: a string, or a double's eight bytes, whatever the payload of a nan."""
-    return x if isinstance(x, str) or x != x else struct.pack("d", x)
+    if isinstance(x, str):
+        return x
+    return "nan" if isnan(x) else struct.pack("d", x)
 
 
 def _show(x: str | float) -> str:

@@ -10,12 +10,13 @@ is meant literally, because it decides the last bit.
 
 from __future__ import annotations
 
+import copyreg
 import math
 import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, NoReturn, TypeGuard
+from typing import Any, NamedTuple, NoReturn
 
 __all__ = ["Value", "dot"]
 
@@ -108,6 +109,8 @@ def power(x: float, k: float) -> float:
     return pow(x, k)
 
 
+Gradients = list[tuple[int, float]]
+
 # The operations: each with its value, and with the gradient that it passes to each operand.
 
 
@@ -117,6 +120,10 @@ class Operation(NamedTuple):
     name: str
     forward: Callable[..., float]  # (operands' data ...) -> data
     backward: Callable[..., Sequence[float]]  # (g, out, operands' data ...) -> one gradient each
+    exponent: float | None = None  # of a constant power
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _operation, (self.name, self.exponent)
 
 
 def _dot_forward(start: float, *terms: float) -> float:
@@ -146,7 +153,13 @@ def constant_power(k: float) -> Operation:
         f"**{k:g}",
         lambda a: power(a, k),
         lambda g, out, a: (k * power(a, k - 1) * g if k != 0 else 0.0,),
+        k,
     )
+
+
+def _operation(name: str, exponent: float | None) -> Operation:
+    """The operation that a pickle names."""
+    return OPERATIONS[name] if exponent is None else constant_power(exponent)
 
 
 OPERATIONS = {
@@ -215,13 +228,9 @@ def _number(x: Any, what: str) -> float:
     return float(x)
 
 
-def _is_value(x: object) -> TypeGuard[Value]:
-    return isinstance(x, Value)
-
-
 def _operand(x: Any) -> Value:
     """x itself if it is a Value, a constant leaf if it is a number."""
-    if _is_value(x):
+    if isinstance(x, Value):
         return x
     if not _is_number(x):
         raise TypeError(
@@ -255,14 +264,22 @@ def _elementwise(fn: Callable[[Any], Any], array: Any) -> Any:
     return np.frompyfunc(fn, 1, 1)(array)
 
 
+def _gradients(operation: Operation, g: float, out: float, data: list[float]) -> Gradients:
+    """Each operand's number and gradient, in the order in which they are added."""
+    gradients = list(enumerate(operation.backward(g, out, *data)))
+    if operation.name == "dot":
+        # The chain that a dot stands for adds its last term first, and the start, at its first +,
+        # before the first term.
+        return gradients[:2:-1] + gradients[:3]
+    return gradients
+
+
 def _step(node: Value) -> None:
     """Add a built-in node's gradient into its operands."""
-    grads = node._operation.backward(node._grad, node._data, *[x._data for x in node._operands])
-    pairs = list(zip(node._operands, grads, strict=True))
-    if node._operation.name in ("dot", "sum"):
-        pairs.reverse()  # the chain that the node stands for adds its last term first
-    for operand, grad in pairs:
-        operand._grad += grad
+    operands = node._operands
+    data = [x._data for x in operands]
+    for i, gradient in _gradients(node._operation, node._grad, node._data, data):
+        operands[i]._grad += gradient
 
 
 def _topological_order(roots: Iterable[Value]) -> list[Value]:
@@ -292,7 +309,38 @@ def _topological_order(roots: Iterable[Value]) -> list[Value]:
 _LEAF = Operation("", float, lambda g, out: ())
 
 
-class Value:
+class _Fields:
+    """What a Value holds: the fields of a leaf of 0.0, until __init__ has run."""
+
+    __slots__ = (
+        "_closure",
+        "_constant",
+        "_data",
+        "_grad",
+        "_initialised",
+        "_label",
+        "_operands",
+        "_operation",
+    )
+    _data: float
+    _grad: float
+    _label: str
+    _operation: Operation
+    _operands: tuple[Value, ...]
+    _closure: Callable[[], object] | None
+    _constant: bool
+    _initialised: bool
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        self._data = self._grad = 0.0
+        self._label = ""
+        self._operation, self._operands, self._closure = _LEAF, (), None
+        self._constant = self._initialised = False
+        return self
+
+
+class Value(_Fields):
     """A number in a graph, with the gradient of the graph's result with respect to it.
 
     data: an int, float, bool or NumPy real scalar; kept as a float.
@@ -311,35 +359,8 @@ class Value:
     Raises TypeError for data that is no real number, OverflowError for an int beyond a double.
     """
 
-    __slots__ = (
-        "_closure",
-        "_constant",
-        "_data",
-        "_grad",
-        "_initialised",
-        "_label",
-        "_operands",
-        "_operation",
-    )
+    __slots__ = ()
     __array_ufunc__ = None  # NumPy leaves every operator with a Value to the Value
-
-    _data: float
-    _grad: float
-    _label: str
-    _operation: Operation
-    _operands: tuple[Value, ...]
-    _closure: Callable[[], object] | None
-    _constant: bool
-    _initialised: bool
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Value:
-        # A leaf of 0.0 until __init__ has run, so that no Value is ever without its fields.
-        self = super().__new__(cls)
-        self._data = self._grad = 0.0
-        self._label = ""
-        self._operation, self._operands, self._closure = _LEAF, (), None
-        self._constant = self._initialised = False
-        return self
 
     def __init__(
         self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = ""
@@ -349,7 +370,7 @@ class Value:
         number = _number(data, "the data of a Value")
         children = tuple(_children)
         for child in children:
-            if not _is_value(child):
+            if not isinstance(child, Value):
                 raise TypeError(f"a child of a Value must be a Value, not '{_type_name(child)}'")
         operation = Operation(_string(_op, "_op"), float, lambda g, out, *operands: ())
         self._label = _string(label, "label")
@@ -542,8 +563,77 @@ class Value:
     def __repr__(self) -> str:
         return f"Value(data={self._data!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._operation is _LEAF:
+            fields = type(self), self._data, self._grad, self._label, self._constant
+            return _restore_leaf, fields, _subclass_state(self)
+        # The whole graph in one flat list, so that its depth does not matter.
+        order = _topological_order([self])
+        numbers = {node: i for i, node in enumerate(order)}
+        return _restore_graph, ([_saved(node, numbers) for node in order],)
+
 
 _FIELDS = ("data", "grad", "label", "_op", "_children", "_prev", "_backward")
+
+
+# Pickling. A graph is a list of its nodes in topological order: leaves as they are, which keeps
+# those that are pickled along with it the same objects, and other nodes as tuples.
+
+
+def _saved(node: Value, numbers: dict[Value, int]) -> Any:
+    if node._operation is _LEAF:
+        return node
+    detail: Any = node._operation.exponent
+    if node._closure is not None:
+        closure = None if node._closure is _no_step else node._closure
+        detail = type(node), closure, _subclass_state(node)
+    operands = tuple(numbers[x] for x in node._operands)
+    return node._op, detail, operands, node._data, node._grad, node._label
+
+
+def _restore_graph(saved: list[Any]) -> Value:
+    nodes: list[Value] = []
+    for node in saved:
+        if not isinstance(node, Value):
+            name, detail, numbers, data, grad, label = node
+            operands = tuple(nodes[i] for i in numbers)
+            if isinstance(detail, tuple):
+                kind, closure, state = detail
+                node = kind.__new__(kind)
+                Value.__init__(node, data, operands, name)
+                if closure is not None:
+                    node._backward = closure
+                _set_subclass_state(node, state)
+            else:
+                node = _apply(_operation(name, detail), *operands)
+                node._data = data
+            node._grad, node._label = grad, label
+        nodes.append(node)
+    return nodes[-1]
+
+
+def _restore_leaf(kind: type[Value], data: float, grad: float, label: str, constant: bool) -> Value:
+    leaf: Value = kind.__new__(kind)
+    leaf._data, leaf._grad, leaf._label = data, grad, label
+    leaf._constant, leaf._initialised = constant, True
+    return leaf
+
+
+def _subclass_state(node: Value) -> Any:
+    """The attributes that a subclass adds, None if there are none."""
+    if type(node) is Value:
+        return None
+    names = set(copyreg._slotnames(type(node))) - set(_Fields.__slots__)  # type: ignore[attr-defined]
+    slots = {name: getattr(node, name) for name in sorted(names) if hasattr(node, name)}
+    attributes = getattr(node, "__dict__", None)
+    return (attributes, slots) if attributes or slots else None
+
+
+def _set_subclass_state(node: Value, state: Any) -> None:
+    if state is not None:
+        attributes, slots = state
+        for name, value in {**(attributes or {}), **slots}.items():
+            setattr(node, name, value)
 
 
 def _no_step() -> None:

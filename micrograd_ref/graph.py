@@ -47,7 +47,7 @@ def draw_dot(
         dot.node(name, label=record, shape="record")
         if node._op:
             operation = f"{name}op"
-            dot.node(operation, label=_escape(node._op))
+            dot.node(operation, label=graphviz.nohtml(_escape(node._op)))
             dot.edge(operation, name)
             for child in dict.fromkeys(node._children):
                 dot.edge(names[child], operation)

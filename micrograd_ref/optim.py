@@ -33,8 +33,13 @@ class _Optimizer:
     """What SGD and Adam share: the parameters and the learning rate."""
 
     def __init__(self, params: Iterable[Value], lr: Any) -> None:
-        self.params = _parameters(params)
+        self._params = _parameters(params)
         self.lr = lr
+
+    @property
+    def params(self) -> tuple[Value, ...]:
+        """The parameters."""
+        return self._params
 
     @property
     def lr(self) -> float:
@@ -47,7 +52,7 @@ class _Optimizer:
 
     def zero_grad(self) -> None:
         """Set the grad of every parameter to 0.0."""
-        for p in self.params:
+        for p in self._params:
             p.grad = 0.0
 
 
@@ -64,11 +69,11 @@ class SGD(_Optimizer):
     def __init__(self, params: Iterable[Value], lr: Any, momentum: Any = 0.0) -> None:
         super().__init__(params, lr)
         self.momentum = _within(momentum, "momentum", 1.0)
-        self._velocity = [0.0] * len(self.params)
+        self._velocity = [0.0] * len(self._params)
 
     def step(self) -> None:
         """Change every parameter once, by its grad."""
-        for i, p in enumerate(self.params):
+        for i, p in enumerate(self._params):
             change = p.grad
             if self.momentum != 0:
                 change = self._velocity[i] = self.momentum * self._velocity[i] + p.grad
@@ -96,8 +101,8 @@ class Adam(_Optimizer):
         self.betas = (_within(beta1, "beta1", 1.0), _within(beta2, "beta2", 1.0))
         self.eps = _within(eps, "eps", float("inf"))
         self._steps = 0
-        self._mean = [0.0] * len(self.params)
-        self._square = [0.0] * len(self.params)
+        self._mean = [0.0] * len(self._params)
+        self._square = [0.0] * len(self._params)
 
     def step(self) -> None:
         """Change every parameter once, by its grad and the averages of those before."""
@@ -105,7 +110,7 @@ class Adam(_Optimizer):
         beta1, beta2 = self.betas
         correction1 = 1.0 - pow(beta1, self._steps)
         correction2 = 1.0 - pow(beta2, self._steps)
-        for i, p in enumerate(self.params):
+        for i, p in enumerate(self._params):
             g = p.grad
             mean = self._mean[i] = beta1 * self._mean[i] + (1.0 - beta1) * g
             square = self._square[i] = beta2 * self._square[i] + (1.0 - beta2) * (g * g)

@@ -1,0 +1,195 @@
+"""The autograd engine: Value, dot and sum.
+
+A Value is a number that remembers which operation made it and from which operands. Calling
+`backward` on a result walks that graph from the result to the leaves and leaves in every node's
+`grad` the derivative of the result with respect to it.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, TypeAlias, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import disjoint_base
+
+__all__ = ["Value", "dot"]
+
+_Number: TypeAlias = float | np.floating[Any] | np.integer[Any] | np.bool_
+_Array: TypeAlias = NDArray[Any]
+_Objects: TypeAlias = NDArray[np.object_]  # what an operator makes of an array, element by element
+
+@disjoint_base  # its memory is laid out in C, so no class can derive from it and from int
+class Value:
+    """A number in a graph, with the gradient of the graph's result with respect to it.
+
+    data: an int, float, bool or NumPy real scalar; kept as a float.
+    _children: for a custom operation, the Values that it was computed from, in operand order.
+    _op: for a custom operation, its name.
+    label: any string; shown by draw_dot.
+
+    Operators and methods make new nodes: + - * / ** and negation, abs, exp, log, sqrt, sin, cos,
+    tanh, sigmoid, relu. A number operand becomes a constant leaf. Values compare by their data
+    with < <= > >=, and are equal only to themselves. Arithmetic is IEEE-754: overflow gives inf,
+    an invalid operation nan, and nothing raises.
+
+    A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
+    arguments that adds into a.grad and b.grad.
+
+    Raises TypeError for data that is no real number, OverflowError for an int beyond a double.
+    """
+
+    __array_ufunc__: None
+
+    def __init__(
+        self, data: _Number, _children: Iterable[Value] = (), _op: str = "", label: str = ""
+    ) -> None: ...
+    @property
+    def data(self) -> float:
+        """The value. Assigning converts to a float; nodes computed from it before keep theirs."""
+
+    @data.setter
+    def data(self, x: _Number) -> None: ...
+    @property
+    def grad(self) -> float:
+        """The derivative of the last backward's root with respect to this Value; 0.0 at first."""
+
+    @grad.setter
+    def grad(self, x: _Number) -> None: ...
+    @property
+    def label(self) -> str:
+        """A name to show in drawings."""
+
+    @label.setter
+    def label(self, x: str) -> None: ...
+    @property
+    def _op(self) -> str:
+        """The operation that made this node, '' for a leaf."""
+
+    @property
+    def _children(self) -> tuple[Value, ...]:
+        """The operands in order."""
+
+    @property
+    def _prev(self) -> set[Value]:
+        """The operands as a new set."""
+
+    @property
+    def _backward(self) -> Callable[[], object]:
+        """Adds this node's gradient into its operands; does nothing on a leaf.
+
+        Assignable on a custom operation, AttributeError elsewhere.
+        """
+
+    @_backward.setter
+    def _backward(self, closure: Callable[[], object]) -> None: ...
+    def backward(self) -> None:
+        """Compute the gradient of this Value with respect to every node under it.
+
+        Sets this node's grad to 1.0, recomputes the grads of all nodes that have operands from
+        zero, and adds into the leaves' grads, so zero those between steps. Depth is limited by
+        memory alone. An exception from a custom operation propagates: the grads are then
+        incomplete, the graph is as before. Cost: proportional to the number of nodes and operands.
+        """
+
+    @overload
+    def __add__(self, other: Value | _Number, /) -> Value: ...
+    @overload
+    def __add__(self, other: _Array, /) -> _Objects: ...
+    @overload
+    def __radd__(self, other: Value | _Number, /) -> Value: ...
+    @overload
+    def __radd__(self, other: _Array, /) -> _Objects: ...
+    @overload
+    def __sub__(self, other: Value | _Number, /) -> Value: ...
+    @overload
+    def __sub__(self, other: _Array, /) -> _Objects: ...
+    @overload
+    def __rsub__(self, other: Value | _Number, /) -> Value: ...
+    @overload
+    def __rsub__(self, other: _Array, /) -> _Objects: ...
+    @overload
+    def __mul__(self, other: Value | _Number, /) -> Value: ...
+    @overload
+    def __mul__(self, other: _Array, /) -> _Objects: ...
+    @overload
+    def __rmul__(self, other: Value | _Number, /) -> Value: ...
+    @overload
+    def __rmul__(self, other: _Array, /) -> _Objects: ...
+    @overload
+    def __truediv__(self, other: Value | _Number, /) -> Value: ...
+    @overload
+    def __truediv__(self, other: _Array, /) -> _Objects: ...
+    @overload
+    def __rtruediv__(self, other: Value | _Number, /) -> Value: ...
+    @overload
+    def __rtruediv__(self, other: _Array, /) -> _Objects: ...
+    @overload
+    def __pow__(self, other: Value | _Number, modulo: None = None, /) -> Value: ...
+    @overload
+    def __pow__(self, other: _Array, modulo: None = None, /) -> _Objects: ...
+    @overload
+    def __rpow__(self, other: Value | _Number, modulo: None = None, /) -> Value: ...
+    @overload
+    def __rpow__(self, other: _Array, modulo: None = None, /) -> _Objects: ...
+    def __neg__(self) -> Value: ...
+    def __abs__(self) -> Value: ...
+    def exp(self) -> Value:
+        """e**self; inf on overflow."""
+
+    def log(self) -> Value:
+        """The natural logarithm: -inf at zero, nan below it."""
+
+    def sqrt(self) -> Value:
+        """The square root; nan below zero."""
+
+    def sin(self) -> Value:
+        """The sine of an angle in radians; nan at infinity."""
+
+    def cos(self) -> Value:
+        """The cosine of an angle in radians; nan at infinity."""
+
+    def tanh(self) -> Value:
+        """The hyperbolic tangent."""
+
+    def sigmoid(self) -> Value:
+        """1 / (1 + e**-self), computed without overflow."""
+
+    def relu(self) -> Value:
+        """self where positive, else 0; nan for nan."""
+
+    @overload
+    def __lt__(self, other: Value | _Number, /) -> bool: ...
+    @overload
+    def __lt__(self, other: _Array, /) -> _Array: ...
+    @overload
+    def __le__(self, other: Value | _Number, /) -> bool: ...
+    @overload
+    def __le__(self, other: _Array, /) -> _Array: ...
+    @overload
+    def __gt__(self, other: Value | _Number, /) -> bool: ...
+    @overload
+    def __gt__(self, other: _Array, /) -> _Array: ...
+    @overload
+    def __ge__(self, other: Value | _Number, /) -> bool: ...
+    @overload
+    def __ge__(self, other: _Array, /) -> _Array: ...
+    def __float__(self) -> NoReturn: ...
+
+def dot(
+    xs: Iterable[Value | _Number], ys: Iterable[Value | _Number], start: Value | _Number = 0.0
+) -> Value:
+    """start + xs[0] * ys[0] + xs[1] * ys[1] + ... as one node.
+
+    xs, ys, start: Values or numbers. Data and gradients have the bits of the written-out chain of
+    products and sums, unless one operand depends on another.
+    Raises ValueError if xs and ys differ in length.
+    Cost: one node and three pointers a term, where the chain makes two nodes a term.
+    """
+
+def sum(xs: Iterable[Value | _Number], start: Value | _Number = 0.0) -> Value:
+    """start + xs[0] + xs[1] + ... as one node.
+
+    xs, start: Values or numbers. Data and gradients have the bits of the written-out chain of
+    sums, unless one operand depends on another.
+    Cost: one node and one pointer a term, where the chain makes one node a term.
+    """

@@ -1,0 +1,48 @@
+/* The inner loops of a Tape: instructions over a block of rows.
+
+   An operand is a slot: x >= 0 has a value for each row, in values[x * stride ...]; x < 0 has one
+   for all rows, in shared[~x]. Every formula follows micrograd_ref.engine literally. */
+
+#ifndef MICROGRAD_KERNELS_H
+#define MICROGRAD_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BLOCK = 128 };
+
+typedef struct {
+    int32_t op;    /* an Op of engine.pxd */
+    int32_t out;   /* the slot of the result */
+    int32_t x, y;  /* the operands; y of POWER: its exponent; of DOT and SUM: where in terms */
+    int32_t count; /* of DOT: pairs in terms, after the start x; of SUM: operands in terms */
+} Instruction;
+
+typedef struct {
+    Instruction *code;
+    ptrdiff_t length;
+    int32_t *terms;
+    int32_t constants; /* shared slots below take no gradient */
+} Program;
+
+typedef struct {
+    double *values, *grads;        /* a row of `stride` for each slot that varies */
+    double *shared, *shared_grads; /* one for each other slot */
+    ptrdiff_t stride;
+    ptrdiff_t rows; /* in use, at most BLOCK */
+} Block;
+
+/* Compute the slots that vary, or the shared ones. */
+extern void (*kernel_forward)(const Program *, const Block *, int varying);
+
+/* Add the gradients of all results that vary, and of the shared ones too in the last block. */
+extern void (*kernel_backward)(const Program *, const Block *, int last);
+
+/* The rows of a block summed in the fixed order that the docstring of Tape gives. */
+extern double (*kernel_sum)(const double *, ptrdiff_t rows);
+
+/* Choose the loops for a CPU: "avx512", "avx2", "plain", or NULL for the best that it has.
+   Returns the name of those chosen, NULL if the CPU lacks them. */
+const char *kernel_choose(const char *name);
+
+#endif

@@ -1,0 +1,73 @@
+"""Neural networks over Values: Module, Neuron, Layer and MLP."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .engine import Value, _Number
+
+__all__ = ["MLP", "Layer", "Module", "Neuron"]
+
+class Module:
+    """What has parameters. Subclasses override `parameters`."""
+
+    def zero_grad(self) -> None:
+        """Set the grad of every parameter to 0.0."""
+
+    def parameters(self) -> list[Value]:
+        """The Values that training changes, in a fixed order."""
+
+class Neuron(Module):
+    """activation(b + w[0] * x[0] + w[1] * x[1] + ...).
+
+    nin: the number of inputs.
+    nonlin: False leaves the activation out.
+    activation: 'relu', 'tanh', 'sigmoid' or 'linear'.
+
+    Each weight is drawn in order by random.uniform(-1, 1); the bias starts at 0.
+    Calling it with nin Values or numbers gives a Value; another count is a ValueError.
+    """
+
+    w: list[Value]
+    b: Value
+    nonlin: bool
+    activation: str
+
+    def __init__(self, nin: int, nonlin: bool = True, activation: str = "relu") -> None: ...
+    def __call__(self, x: Iterable[Value | _Number]) -> Value: ...
+    def parameters(self) -> list[Value]:
+        """The weights, then the bias."""
+
+class Layer(Module):
+    """nout neurons that read the same nin inputs.
+
+    Keywords go to every Neuron. Calling it gives a list of Values, or the bare Value of a single
+    neuron; a wrong number of inputs is a ValueError.
+    """
+
+    nin: int
+    neurons: list[Neuron]
+
+    def __init__(self, nin: int, nout: int, **kwargs: Any) -> None: ...
+
+    # A Value from one neuron, a list[Value] from more: which of them, only the caller knows.
+    def __call__(self, x: Iterable[Value | _Number]) -> Any: ...
+    def parameters(self) -> list[Value]:
+        """Those of each neuron in turn."""
+
+class MLP(Module):
+    """A multi-layer perceptron: nin inputs, then one layer for each entry of nouts.
+
+    activation: of every layer but the last. output: of the last layer.
+    MLP(3, [4, 4, 1], activation='tanh', output='tanh') is the network of the lecture.
+    Calling it gives what its last Layer gives; a wrong number of inputs is a ValueError.
+    """
+
+    nin: int
+    layers: list[Layer]
+
+    def __init__(
+        self, nin: int, nouts: Sequence[int], activation: str = "relu", output: str = "linear"
+    ) -> None: ...
+    def __call__(self, x: Iterable[Value | _Number]) -> Any: ...
+    def parameters(self) -> list[Value]:
+        """Those of each layer in turn."""

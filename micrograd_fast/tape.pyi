@@ -1,0 +1,82 @@
+"""Tape: record a graph once, replay it over rows of inputs."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from typing_extensions import disjoint_base
+
+from .engine import Value
+
+__all__ = ["Tape"]
+
+@disjoint_base
+class Tape:
+    """A graph recorded once, to evaluate and differentiate over many rows of inputs.
+
+    output: the Value to compute, or a sequence of them.
+    inputs: leaves that vary by row. Every other leaf that is not a constant is a parameter.
+
+        x, y = [Value(0.0), Value(0.0)], Value(0.0)
+        loss = (1 - y * model(x)).relu()
+        tape = Tape(loss, inputs=[*x, y])
+        losses = tape.forward(rows)            # (n, 3) -> (n,)
+        tape.backward(np.full(n, 1 / n))       # adds into each parameter's .grad
+
+    The graph is taken as it stands; it can be dropped, and changing it afterwards changes nothing.
+    A parameter's data is read at each forward, and backward differentiates at what was read.
+
+    A row of `forward` has the bits of the eager graph. `backward` takes the rows in blocks of 128,
+    first to last. In a block it goes through the graph in reverse topological order. Where a node
+    that depends on an input passes gradient to an operand that does not, the contributions of the
+    block's rows are summed into one: row i into partial sum i % 8, rows in order, and then
+    ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7)). What depends on no input is differentiated
+    once, in its place in the last block. So one row, with grads zero before, has the bits of the
+    eager backward.
+
+    Chains of additions and products that nothing else uses are recorded as one dot or sum, where
+    that changes no bit. len(tape) is the number of instructions.
+
+    Raises TypeError for what is no Value; ValueError for no output, a repeated input, an input
+    that is no leaf or not in the graph, a custom operation.
+    Cost: recording is proportional to the size of the graph. Replaying needs memory for one block,
+    whatever the number of rows.
+    """
+
+    inputs: tuple[Value, ...]
+    parameters: tuple[Value, ...]
+
+    def __init__(self, output: Value | Sequence[Value], inputs: Iterable[Value] = ()) -> None: ...
+    def forward(self, rows: ArrayLike = ()) -> Any:
+        """Evaluate the recorded output for every row.
+
+        rows: (n, len(inputs)) array of float64; other real dtypes are converted. It is read again
+        by backward, so leave it as it is until then.
+        Returns a new (n,) array, or (n, k) for a sequence of k outputs. A single row may come as a
+        (len(inputs),) array: that returns a float, or (k,).
+        Raises ValueError if the last dimension is not len(inputs), TypeError for another dtype,
+        RuntimeError if another thread is using the Tape.
+        Cost: one pass over the instructions per block of rows; no Python objects are made.
+        """
+
+    def backward(self, seed: ArrayLike | None = None) -> None:
+        """Differentiate the rows of the last forward.
+
+        seed: the weight of each row, in the shape that forward returned; all 1.0 if None.
+        Adds the gradient of the weighted sum of the outputs into each parameter's grad, and leaves
+        that with respect to the inputs in input_grad. A block's forward is computed again where it
+        is no longer at hand, which is when there is more than one: time for memory.
+        Raises ValueError without a forward before, or for a seed of another shape; TypeError for a
+        seed of another dtype; RuntimeError if another thread is using the Tape.
+        Cost: about two forwards, three with more than one block.
+        """
+
+    @property
+    def input_grad(self) -> NDArray[np.float64]:
+        """The gradient with respect to the inputs, in the shape of the rows of the last forward.
+
+        Raises ValueError if there was no backward since.
+        """
+
+    def __len__(self) -> int: ...

@@ -1,0 +1,878 @@
+# cython: embedsignature=True, embedsignature.format=clinic
+"""Tape: record a graph once, replay it over rows of inputs."""
+
+import os
+from array import array
+
+cimport cython
+from cpython.buffer cimport PyBUF_STRIDED, PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
+from libc.stdint cimport INT32_MAX, int32_t
+from libc.string cimport memcmp, memcpy, memset
+
+from .engine cimport (
+    ADD, CONSTANT, CUSTOM, DOT, LEAF, MUL, NEG, POWER, SUM, VISITED, Stack, Value, clear_visited,
+    give_signature, list_items, operands, stack_free, stack_init, topological_order, type_name,
+)
+
+__all__ = ["Tape"]
+
+cdef extern from "kernels.h":
+    cdef enum:
+        BLOCK
+    ctypedef struct Instruction:
+        int32_t op, out, x, y, count
+    ctypedef struct Program:
+        Instruction* code
+        Py_ssize_t length
+        int32_t* terms
+        int32_t constants
+    ctypedef struct Block:
+        double* values
+        double* grads
+        double* shared
+        double* shared_grads
+        Py_ssize_t stride
+        Py_ssize_t rows
+    void (*kernel_forward)(Program*, Block*, int) noexcept nogil
+    void (*kernel_backward)(Program*, Block*, int) noexcept nogil
+    double (*kernel_sum)(double*, Py_ssize_t) noexcept nogil
+    const char* kernel_choose(const char*) noexcept
+
+cdef enum:
+    DOT_SHARED = SUM + 1  # as in kernels.c
+
+cdef bytes wanted_cpu = os.environ.get("MICROGRAD_CPU", "").encode()
+cdef const char* cpu = NULL
+if wanted_cpu:
+    cpu = wanted_cpu
+if kernel_choose(cpu) == NULL:
+    raise ImportError(
+        f"MICROGRAD_CPU must be 'plain', 'avx2' or 'avx512' and one that this machine has, "
+        f"got {wanted_cpu.decode()!r}"
+    )
+
+
+# Recording. A node is known by its number in topological order.
+
+cdef struct Node:
+    int32_t op
+    int32_t x, y  # the operands; y of DOT and SUM: where in items all of them stand
+    int32_t count  # of operands
+    int32_t uses
+    int32_t next_x, next_y  # the next node that uses x or y
+    int32_t chain  # the last + of the chain that it is inside, NONE outside
+    int32_t slot
+    bint varying
+    bint output
+    bint fused  # into another node
+
+cdef struct Term:
+    int32_t product  # the node that it is, NONE for a plain value
+    int32_t x, y
+    int32_t before
+
+cdef enum:
+    NONE = 0x7FFFFFFF
+
+cdef enum:
+    ALIGNMENT = 64  # of block: a cache line, and the widest vector
+
+cdef void* memory(size_t size) except NULL:
+    cdef void* out = PyMem_Malloc(size if size else 1)
+    if out == NULL:
+        raise MemoryError
+    return out
+
+cdef class Tape
+
+
+cdef class Recording:
+    """A graph's nodes as numbers, and the instructions made of them."""
+
+    cdef Stack order  # of the graph's nodes, which the outputs keep alive
+    cdef Node* nodes
+    cdef int32_t count  # of nodes; the constants -0.0 and 1.0 come after them
+    cdef int32_t* items  # operands of DOT and SUM
+    cdef Py_ssize_t item_count
+    cdef int32_t* outputs
+    cdef int32_t* pluses  # of the chain at hand, last first
+    cdef Term* terms  # of the piece at hand
+
+    def __cinit__(self):
+        stack_init(&self.order)
+
+    def __dealloc__(self):
+        stack_free(&self.order)
+        PyMem_Free(self.nodes)
+        PyMem_Free(self.items)
+        PyMem_Free(self.outputs)
+        PyMem_Free(self.pluses)
+        PyMem_Free(self.terms)
+
+    cdef int read(self, tuple outputs, tuple inputs) except -1:
+        cdef Value x
+        cdef PyObject* custom = NULL
+        cdef Py_ssize_t i, results = -1, missing = -1
+        cdef list roots = list(outputs)
+        topological_order(list_items(roots), len(roots), True, &self.order)
+        for i in range(len(inputs) - 1, -1, -1):
+            x = <Value>inputs[i]
+            if x.count:
+                results, missing = i, -1
+            elif not x.flags & VISITED:
+                results, missing = -1, i
+        clear_visited(&self.order)  # before Python can run again, which making an error may let it
+        if len(set(inputs)) != len(inputs):
+            raise ValueError("a Tape expects each input once, got one twice")
+        if results >= 0:
+            raise ValueError(f"input {results} must be a leaf, got the result of {inputs[results]._op!r}")
+        if missing >= 0:
+            raise ValueError(
+                f"input {missing} is not in the graph of {self.order.size} nodes under the output"
+            )
+        for i in range(self.order.size):
+            if (<Value>self.order.items[i]).op == CUSTOM:
+                raise ValueError(
+                    f"a Tape cannot replay the custom operation {(<Value>self.order.items[i])._op!r}"
+                )
+        if self.order.size > INT32_MAX // 4:
+            raise ValueError(f"a Tape holds up to {INT32_MAX // 4} nodes, got {self.order.size}")
+        self.number(outputs, inputs)
+        return 0
+
+    cdef int number(self, tuple outputs, tuple inputs) except -1:
+        """Fill nodes. While this runs, the grad of a node holds its number."""
+        cdef Py_ssize_t n = self.order.size, i, k, held = 0
+        cdef PyObject** graph = self.order.items
+        cdef PyObject** operand
+        cdef Node* node
+        cdef Value x
+        for i in range(n):
+            if (<Value>graph[i]).op == DOT or (<Value>graph[i]).op == SUM:
+                held += (<Value>graph[i]).count
+        self.nodes = <Node*>memory((n + 2) * sizeof(Node))
+        # Fusing turns at most n nodes with two operands each into lists: pairs and a start.
+        self.items = <int32_t*>memory((held + 5 * n) * sizeof(int32_t))
+        self.outputs = <int32_t*>memory(len(outputs) * sizeof(int32_t))
+        self.pluses = <int32_t*>memory(n * sizeof(int32_t))
+        self.terms = <Term*>memory((n + 1) * sizeof(Term))
+        cdef double* grads = <double*>memory(n * sizeof(double))
+        memset(self.nodes, 0, (n + 2) * sizeof(Node))
+        self.count = <int32_t>n
+        for i in range(n):
+            grads[i] = (<Value>graph[i])._grad
+            (<Value>graph[i])._grad = i
+            node = self.nodes + i
+            node.op = (<Value>graph[i]).op
+            node.count = <int32_t>(<Value>graph[i]).count
+            node.chain = NONE
+            operand = operands(<Value>graph[i])
+            if node.op == DOT or node.op == SUM:
+                node.y = <int32_t>self.item_count
+                for k in range(node.count):
+                    self.items[self.item_count] = <int32_t>(<Value>operand[k])._grad
+                    self.item_count += 1
+            else:
+                if node.count > 0:
+                    node.x = <int32_t>(<Value>operand[0])._grad
+                if node.count > 1:
+                    node.y = <int32_t>(<Value>operand[1])._grad
+        for i in range(len(outputs)):
+            self.outputs[i] = <int32_t>(<Value>outputs[i])._grad
+            self.nodes[self.outputs[i]].output = True
+        for i in range(len(inputs)):
+            node = self.nodes + <int32_t>(<Value>inputs[i])._grad
+            node.varying = True
+            node.slot = <int32_t>i
+        for i in range(n):
+            (<Value>graph[i])._grad = grads[i]
+        PyMem_Free(grads)
+        return 0
+
+    cdef int link(self) except -1:
+        """Fill in what varies, and who uses what."""
+        cdef int32_t* next_user = <int32_t*>memory(self.count * sizeof(int32_t))
+        cdef Node* node
+        cdef int32_t i, k, x
+        for i in range(self.count):
+            node = self.nodes + i
+            next_user[i] = NONE
+            for k in range(node.count):
+                x = self.operand(node, k)
+                node.varying |= self.nodes[x].varying
+                self.nodes[x].uses += 1
+        for i in range(self.count - 1, -1, -1):
+            node = self.nodes + i
+            if node.op == ADD or node.op == MUL:
+                node.next_x, node.next_y = next_user[node.x], next_user[node.y]
+            for k in range(node.count):
+                next_user[self.operand(node, k)] = i
+        PyMem_Free(next_user)
+        return 0
+
+    cdef inline int32_t operand(self, Node* node, int32_t k) noexcept:
+        if node.op == DOT or node.op == SUM:
+            return self.items[node.y + k]
+        return node.x if k == 0 else node.y
+
+    # Chains of + and * become one dot or sum, as _Fusion in the reference says.
+
+    cdef void fuse(self) noexcept:
+        cdef int32_t end, plus, length
+        for end in range(self.count - 1, -1, -1):
+            if self.nodes[end].op != ADD or self.nodes[end].chain != NONE:
+                continue
+            plus, length = end, 0
+            while True:
+                self.nodes[plus].chain = end
+                self.pluses[length] = plus
+                length += 1
+                self.claim_product(self.nodes[plus].y, plus, end)
+                if not self.is_private(self.nodes[plus].x, ADD):
+                    break
+                plus = self.nodes[plus].x
+            self.claim_product(self.nodes[plus].x, plus, end)
+            self.fuse_chain(length)
+
+    cdef inline bint is_private(self, int32_t i, int32_t op) noexcept:
+        return self.nodes[i].op == op and self.nodes[i].uses == 1 and not self.nodes[i].output
+
+    cdef inline bint is_product(self, int32_t i, int32_t plus) noexcept:
+        return self.is_private(i, MUL) and self.nodes[i].varying == self.nodes[plus].varying
+
+    cdef inline void claim_product(self, int32_t i, int32_t plus, int32_t end) noexcept:
+        if self.is_product(i, plus):
+            self.nodes[i].chain = end
+
+    cdef void fuse_chain(self, int32_t length) noexcept:
+        """Replace the chain in pluses, piece by piece."""
+        cdef int32_t i, plus, from_ = length - 1, terms = 0, before = NONE
+        for i in range(length - 1, -1, -1):
+            plus = self.pluses[i]
+            if i < from_ and (
+                before < plus or self.nodes[plus].varying != self.nodes[self.pluses[i + 1]].varying
+            ):
+                self.emit(i + 1, from_ + 1, terms)
+                from_, terms, before = i, 0, NONE
+            if i == from_:
+                self.terms[terms] = self.term(self.nodes[plus].x, plus, self.nodes[plus].next_x)
+                before = min(before, self.terms[terms].before)
+                terms += 1
+            self.terms[terms] = self.term(self.nodes[plus].y, plus, self.nodes[plus].next_y)
+            before = min(before, self.terms[terms].before)
+            terms += 1
+        self.emit(0, from_ + 1, terms)
+
+    cdef Term term(self, int32_t i, int32_t plus, int32_t next_user) noexcept:
+        """A term of a +: a product with its operands if it may be, else a value times one."""
+        cdef Term out
+        cdef Node* node = self.nodes + i
+        cdef int32_t chain = self.nodes[plus].chain
+        if self.is_product(i, plus):
+            out.product, out.x, out.y = i, node.x, node.y
+            out.before = min(self.outside(node.next_x, chain), self.outside(node.next_y, chain))
+            if out.before > plus:
+                return out
+        out.product, out.x, out.y = NONE, i, self.count + 1
+        out.before = self.outside(next_user, chain)
+        return out
+
+    cdef inline int32_t outside(self, int32_t user, int32_t chain) noexcept:
+        return NONE if user == NONE or self.nodes[user].chain == chain else user
+
+    cdef void emit(self, int32_t first, int32_t stop, int32_t terms) noexcept:
+        """Put one instruction in the place of pluses[first:stop], if that is shorter."""
+        cdef int32_t i, products = 0
+        cdef Node* node = self.nodes + self.pluses[first]
+        for i in range(terms):
+            if self.terms[i].product != NONE:
+                self.nodes[self.terms[i].product].fused = True
+                products += 1
+        if products == 0 and terms == 2:
+            return
+        for i in range(first + 1, stop):
+            self.nodes[self.pluses[i]].fused = True
+        node.y = <int32_t>self.item_count
+        if products == 0:
+            node.op = SUM
+            for i in range(terms):
+                self.put(self.terms[i].x)
+        else:
+            node.op = DOT
+            if self.terms[0].product == NONE:
+                self.put(self.terms[0].x)
+            else:
+                self.put(self.count)
+                self.put(self.terms[0].x)
+                self.put(self.terms[0].y)
+            for i in range(1, terms):
+                self.put(self.terms[i].x)
+                self.put(self.terms[i].y)
+        node.count = <int32_t>self.item_count - node.y
+
+    cdef inline void put(self, int32_t operand) noexcept:
+        self.items[self.item_count] = operand
+        self.item_count += 1
+
+
+    cdef int write(self, Tape tape, Py_ssize_t outputs) except -1:
+        """Number the slots and make the instructions."""
+        cdef int32_t i, constants = 2, parameters = 0, shared, varying, k
+        cdef Py_ssize_t length = 0, terms = 0
+        cdef Node* node
+        cdef Instruction* out
+        for i in range(self.count):
+            node = self.nodes + i
+            if node.op == POWER:
+                constants += 1
+            elif node.op == LEAF and not node.varying:
+                if self.value(i).flags & CONSTANT:
+                    constants += 1
+                else:
+                    parameters += 1
+            if node.count and not node.fused:
+                length += 1
+        tape.constants = <double*>memory(constants * sizeof(double))
+        tape.outputs = <int32_t*>memory(outputs * sizeof(int32_t))
+        tape.program.code = <Instruction*>memory(length * sizeof(Instruction))
+        tape.program.terms = <int32_t*>memory(self.item_count * sizeof(int32_t))
+        tape.constants[0], tape.constants[1] = -0.0, 1.0
+        self.nodes[self.count].slot, self.nodes[self.count + 1].slot = ~0, ~1
+        found = []
+        k, shared, varying = 2, constants + parameters, <int32_t>len(tape.inputs)
+        out = tape.program.code
+        for i in range(self.count):
+            node = self.nodes + i
+            if node.fused:
+                continue
+            if node.op == LEAF:
+                if node.varying:
+                    continue
+                if self.value(i).flags & CONSTANT:
+                    tape.constants[k] = self.value(i)._data
+                    node.slot = ~k
+                    k += 1
+                else:
+                    node.slot = ~(constants + <int32_t>len(found))
+                    found.append(self.value(i))
+                continue
+            if node.varying:
+                node.slot = varying
+                varying += 1
+            else:
+                node.slot = ~shared
+                shared += 1
+            out.op, out.out, out.count = node.op, node.slot, 0
+            if node.op == DOT or node.op == SUM:
+                self.write_terms(tape, node, out, &terms)
+            else:
+                out.x = self.nodes[node.x].slot
+                out.y = self.nodes[node.y].slot if node.count > 1 else 0
+                if node.op == POWER:
+                    tape.constants[k] = self.value(i).second.exponent
+                    out.y = ~k
+                    k += 1
+            out += 1
+        for i in range(outputs):
+            tape.outputs[i] = self.nodes[self.outputs[i]].slot
+        tape.input_count, tape.output_count = <int32_t>len(tape.inputs), <int32_t>outputs
+        tape.parameters = tuple(found)
+        tape.program.length = length
+        tape.program.constants = constants
+        tape.term_count = <int32_t>terms
+        tape.varying_count, tape.shared_count = varying, shared
+        return 0
+
+    cdef inline Value value(self, int32_t i):
+        return <Value>self.order.items[i]
+
+    cdef void write_terms(self, Tape tape, Node* node, Instruction* out, Py_ssize_t* terms) noexcept:
+        cdef int32_t* operands = self.items + node.y
+        cdef int32_t* into = tape.program.terms + terms[0]
+        cdef int32_t i, x, y, start = 1 if node.op == DOT else 0
+        cdef bint weighted = node.varying and node.count > 1
+        out.x = self.nodes[operands[0]].slot if node.op == DOT else 0
+        out.y = <int32_t>terms[0]
+        terms[0] += node.count - start
+        if node.op == SUM:
+            out.count = node.count
+            for i in range(node.count):
+                into[i] = self.nodes[operands[i]].slot
+            return
+        out.count = (node.count - 1) // 2
+        for i in range(out.count):
+            x, y = self.nodes[operands[2 * i + 1]].slot, self.nodes[operands[2 * i + 2]].slot
+            if x < 0 <= y:
+                x, y = y, x
+            into[2 * i], into[2 * i + 1] = x, y
+            weighted &= y < 0 <= x
+        if weighted:
+            out.op = DOT_SHARED
+
+
+# Replaying.
+
+cdef object ndarray = None  # numpy.ndarray, once it is needed
+cdef object empty = None
+cdef object float64 = None
+
+cdef object real_array(object x, str what):
+    """x as an array of float64."""
+    global ndarray, empty, float64
+    if ndarray is None:
+        import numpy as np
+
+        ndarray, empty, float64 = np.ndarray, np.empty, np.dtype(np.float64)
+    if type(x) is ndarray and x.dtype is float64:
+        return x
+    import numpy as np
+
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"{what} must be an array of real numbers, got dtype {x.dtype}")
+    return x.astype(np.float64, copy=False)
+
+cdef struct Table:
+    char* data  # of doubles
+    Py_ssize_t rows
+    Py_ssize_t row_step, column_step  # in bytes
+
+cdef Table table_of(Py_buffer* view, bint many, bint wide) noexcept:
+    """An array of rows as a table, whether or not it has a dimension for rows or for columns."""
+    cdef Table out
+    out.data = <char*>view.buf
+    out.rows = view.shape[0] if many else 1
+    out.row_step = view.strides[0] if many else 0
+    out.column_step = view.strides[view.ndim - 1] if wide else 0
+    return out
+
+cdef inline double* at(Table* table, Py_ssize_t row, Py_ssize_t column) noexcept nogil:
+    return <double*>(table.data + row * table.row_step + column * table.column_step)
+
+
+@cython.auto_pickle(False)
+cdef class Tape:
+    """A graph recorded once, to evaluate and differentiate over many rows of inputs.
+
+    output: the Value to compute, or a sequence of them.
+    inputs: leaves that vary by row. Every other leaf that is not a constant is a parameter.
+
+        x, y = [Value(0.0), Value(0.0)], Value(0.0)
+        loss = (1 - y * model(x)).relu()
+        tape = Tape(loss, inputs=[*x, y])
+        losses = tape.forward(rows)            # (n, 3) -> (n,)
+        tape.backward(np.full(n, 1 / n))       # adds into each parameter's .grad
+
+    The graph is taken as it stands; it can be dropped, and changing it afterwards changes nothing.
+    A parameter's data is read at each forward, and backward differentiates at what was read.
+
+    A row of `forward` has the bits of the eager graph. `backward` takes the rows in blocks of 128,
+    first to last. In a block it goes through the graph in reverse topological order. Where a node
+    that depends on an input passes gradient to an operand that does not, the contributions of the
+    block's rows are summed into one: row i into partial sum i % 8, rows in order, and then
+    ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7)). What depends on no input is differentiated
+    once, in its place in the last block. So one row, with grads zero before, has the bits of the
+    eager backward.
+
+    Chains of additions and products that nothing else uses are recorded as one dot or sum, where
+    that changes no bit. len(tape) is the number of instructions.
+
+    Raises TypeError for what is no Value; ValueError for no output, a repeated input, an input
+    that is no leaf or not in the graph, a custom operation.
+    Cost: recording is proportional to the size of the graph. Replaying needs memory for one block,
+    whatever the number of rows.
+    """
+
+    cdef readonly tuple inputs
+    cdef readonly tuple parameters
+    cdef bint single  # one output, which comes bare
+    cdef bint busy
+    cdef Program program
+    cdef double* constants  # as many as program.constants
+    cdef int32_t* outputs
+    cdef int32_t input_count, output_count
+    cdef int32_t term_count
+    cdef int32_t varying_count
+    cdef int32_t shared_count
+    cdef void* storage  # of block
+    cdef Py_ssize_t capacity  # of storage, in rows
+    cdef Block block
+    cdef Py_ssize_t current  # the first row of those whose values are in block, -1 for none
+    cdef object rows  # of the last forward
+    cdef object gradient  # of the last backward, with respect to the inputs
+
+    def __cinit__(self):
+        self.inputs = self.parameters = ()
+
+    def __init__(self, output, inputs=()):
+        cdef Recording recording = Recording()
+        if self.program.code != NULL:
+            raise TypeError("a Tape is recorded once: make a new one")
+        self.single = isinstance(output, Value)
+        cdef tuple outputs = values([output] if self.single else output, "an output")
+        self.inputs = values(inputs, "an input")
+        if not outputs:
+            raise ValueError("a Tape needs at least one output, got none")
+        recording.read(outputs, self.inputs)
+        recording.link()
+        recording.fuse()
+        recording.write(self, len(outputs))
+
+    def __dealloc__(self):
+        PyMem_Free(self.program.code)
+        PyMem_Free(self.program.terms)
+        PyMem_Free(self.constants)
+        PyMem_Free(self.outputs)
+        PyMem_Free(self.storage)
+
+    def forward(self, rows=()):
+        """Evaluate the recorded output for every row.
+
+        rows: (n, len(inputs)) array of float64; other real dtypes are converted. It is read again
+        by backward, so leave it as it is until then.
+        Returns a new (n,) array, or (n, k) for a sequence of k outputs. A single row may come as a
+        (len(inputs),) array: that returns a float, or (k,).
+        Raises ValueError if the last dimension is not len(inputs), TypeError for another dtype,
+        RuntimeError if another thread is using the Tape.
+        Cost: one pass over the instructions per block of rows; no Python objects are made.
+        """
+        cdef Py_buffer view
+        cdef bint fits
+        rows = real_array(rows, "rows")
+        PyObject_GetBuffer(rows, &view, PyBUF_STRIDED_RO)
+        try:
+            fits = 1 <= view.ndim <= 2 and view.shape[view.ndim - 1] == len(self.inputs)
+            if not fits:
+                raise ValueError(
+                    f"rows must have the shape (n, {len(self.inputs)}) or ({len(self.inputs)},), "
+                    f"got {rows.shape}"
+                )
+            self.acquire()
+            try:
+                return self.evaluate(rows, table_of(&view, view.ndim == 2, True))
+            finally:
+                self.busy = False
+        finally:
+            PyBuffer_Release(&view)
+
+    def backward(self, seed=None):
+        """Differentiate the rows of the last forward.
+
+        seed: the weight of each row, in the shape that forward returned; all 1.0 if None.
+        Adds the gradient of the weighted sum of the outputs into each parameter's grad, and leaves
+        that with respect to the inputs in input_grad. A block's forward is computed again where it
+        is no longer at hand, which is when there is more than one: time for memory.
+        Raises ValueError without a forward before, or for a seed of another shape; TypeError for a
+        seed of another dtype; RuntimeError if another thread is using the Tape.
+        Cost: about two forwards, three with more than one block.
+        """
+        cdef Py_buffer view, seed_view
+        cdef Table seeds
+        cdef bint many
+        if self.rows is None:
+            raise ValueError("backward needs a forward before it")
+        if seed is not None:
+            seed = real_array(seed, "seed")
+            shape = self.output_shape(self.rows)
+            if seed.shape != shape:
+                raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
+        self.acquire()
+        try:
+            PyObject_GetBuffer(self.rows, &view, PyBUF_STRIDED_RO)
+            many = view.ndim == 2
+            try:
+                if seed is None:
+                    self.differentiate(table_of(&view, many, True), NULL)
+                    return
+                PyObject_GetBuffer(seed, &seed_view, PyBUF_STRIDED_RO)
+                try:
+                    seeds = table_of(&seed_view, many, not self.single)
+                    self.differentiate(table_of(&view, many, True), &seeds)
+                finally:
+                    PyBuffer_Release(&seed_view)
+            finally:
+                PyBuffer_Release(&view)
+        finally:
+            self.busy = False
+
+    @property
+    def input_grad(self):
+        """The gradient with respect to the inputs, in the shape of the rows of the last forward.
+
+        Raises ValueError if there was no backward since.
+        """
+        if self.gradient is None:
+            raise ValueError("input_grad needs a backward after the last forward")
+        return self.gradient
+
+    def __len__(self):
+        return self.program.length
+
+    def __repr__(self):
+        return (
+            f"Tape({len(self)} instructions, {len(self.inputs)} inputs, "
+            f"{len(self.parameters)} parameters)"
+        )
+
+    cdef tuple output_shape(self, object rows):
+        lead = tuple(rows.shape)[: rows.ndim - 1]
+        return lead if self.single else (*lead, self.output_count)
+
+    cdef int acquire(self) except -1:
+        if self.busy:
+            raise RuntimeError("this Tape is in use by another thread: give each thread its own")
+        self.busy = True
+        return 0
+
+    cdef int reserve(self, Py_ssize_t rows) except -1:
+        """Room in block for so many rows, up to BLOCK."""
+        cdef Py_ssize_t stride = min(rows, <Py_ssize_t>BLOCK)
+        cdef double* start
+        if self.storage == NULL or stride > self.capacity:
+            PyMem_Free(self.storage)
+            self.storage = NULL
+            self.storage = memory(
+                2 * sizeof(double) * (self.shared_count + self.varying_count * stride) + ALIGNMENT
+            )
+            self.capacity = stride
+        start = <double*>((<size_t>self.storage + ALIGNMENT - 1) & ~<size_t>(ALIGNMENT - 1))
+        self.block.values = start
+        self.block.grads = self.block.values + self.varying_count * stride
+        self.block.shared = self.block.grads + self.varying_count * stride
+        self.block.shared_grads = self.block.shared + self.shared_count
+        self.block.stride = stride
+        return 0
+
+    cdef object evaluate(self, object rows, Table table):
+        """What forward returns."""
+        cdef Py_ssize_t start = 0, stop, i
+        cdef Py_buffer view
+        cdef Table results
+        cdef bint many = table.row_step != 0 or rows.ndim == 2
+        self.rows = self.gradient = None
+        self.current = -1
+        self.reserve(table.rows)
+        memcpy(self.block.shared, self.constants, self.program.constants * sizeof(double))
+        for i in range(len(self.parameters)):
+            self.block.shared[self.program.constants + i] = (<Value>self.parameters[i])._data
+        kernel_forward(&self.program, &self.block, False)
+        shape = self.output_shape(rows)
+        out = empty(shape)
+        PyObject_GetBuffer(out, &view, PyBUF_STRIDED)
+        try:
+            results = table_of(&view, many, not self.single)
+            while start < table.rows:
+                stop = min(table.rows, start + self.rows_at_once())
+                if self.is_long(stop - start):
+                    with nogil:
+                        self.evaluate_rows(&table, &results, start, stop)
+                    PyErr_CheckSignals()
+                else:
+                    self.evaluate_rows(&table, &results, start, stop)
+                start = stop
+        finally:
+            PyBuffer_Release(&view)
+        self.rows = rows
+        return out if shape else float(out)
+
+    cdef void evaluate_rows(
+        self, Table* table, Table* results, Py_ssize_t start, Py_ssize_t stop
+    ) noexcept nogil:
+        cdef Py_ssize_t i
+        cdef int32_t k, slot
+        while start < stop:
+            self.load(table, start)
+            kernel_forward(&self.program, &self.block, True)
+            for k in range(self.output_count):
+                slot = self.outputs[k]
+                for i in range(self.block.rows):
+                    at(results, start + i, k)[0] = (
+                        self.block.shared[~slot] if slot < 0
+                        else self.block.values[slot * self.block.stride + i]
+                    )
+            start += BLOCK
+
+    cdef bint load(self, Table* table, Py_ssize_t start) noexcept nogil:
+        """Put a block's inputs in place; whether they are those of the values at hand."""
+        cdef Py_ssize_t i, k
+        cdef double* row
+        cdef bint same = self.current == start
+        self.block.rows = min(table.rows - start, <Py_ssize_t>BLOCK)
+        for k in range(self.input_count):
+            row = self.block.values + k * self.block.stride
+            for i in range(self.block.rows):
+                same = same and memcmp(row + i, at(table, start + i, k), sizeof(double)) == 0
+                row[i] = at(table, start + i, k)[0]
+        self.current = start
+        return same
+
+    cdef int differentiate(self, Table table, Table* seeds) except -1:
+        """What backward does."""
+        cdef Py_ssize_t start = 0, stop, i
+        cdef Py_buffer view
+        cdef Table gradient
+        cdef Value p
+        out = empty(self.rows.shape)
+        memset(self.block.shared_grads, 0, self.shared_count * sizeof(double))
+        PyObject_GetBuffer(out, &view, PyBUF_STRIDED)
+        try:
+            gradient = table_of(&view, view.ndim == 2, True)
+            while start < table.rows:
+                stop = min(table.rows, start + self.rows_at_once())
+                if self.is_long(stop - start):
+                    with nogil:
+                        self.differentiate_rows(&table, seeds, &gradient, start, stop)
+                    PyErr_CheckSignals()
+                else:
+                    self.differentiate_rows(&table, seeds, &gradient, start, stop)
+                start = stop
+        finally:
+            PyBuffer_Release(&view)
+        for i in range(len(self.parameters)):
+            p = <Value>self.parameters[i]
+            p._grad += self.block.shared_grads[self.program.constants + i]
+        self.gradient = out
+        return 0
+
+    cdef void differentiate_rows(
+        self, Table* table, Table* seeds, Table* gradient, Py_ssize_t start, Py_ssize_t stop
+    ) noexcept nogil:
+        cdef Py_ssize_t i, k
+        cdef double* grads = self.block.grads
+        while start < stop:
+            if not self.load(table, start):
+                kernel_forward(&self.program, &self.block, True)
+            memset(grads, 0, self.varying_count * self.block.stride * sizeof(double))
+            self.sow(seeds, start)
+            kernel_backward(&self.program, &self.block, start + BLOCK >= table.rows)
+            for k in range(self.input_count):
+                for i in range(self.block.rows):
+                    at(gradient, start + i, k)[0] = grads[k * self.block.stride + i]
+            start += BLOCK
+
+    cdef void sow(self, Table* seeds, Py_ssize_t start) noexcept nogil:
+        """Give the outputs the gradients of a block."""
+        cdef double weights[BLOCK]
+        cdef Py_ssize_t i, n = self.block.rows
+        cdef double* grad
+        cdef int32_t k, slot
+        for k in range(self.output_count):
+            slot = self.outputs[k]
+            for i in range(n):
+                weights[i] = 1.0 if seeds == NULL else at(seeds, start + i, k)[0]
+            if slot < 0:
+                if ~slot >= self.program.constants:
+                    self.block.shared_grads[~slot] += kernel_sum(weights, n)
+                continue
+            grad = self.block.grads + slot * self.block.stride
+            for i in range(n):
+                grad[i] += weights[i]
+
+    cdef inline Py_ssize_t work(self) noexcept nogil:
+        """Steps for a row."""
+        return 1 + self.program.length + self.term_count
+
+    cdef inline Py_ssize_t rows_at_once(self) noexcept nogil:
+        """Whole blocks between looks for a KeyboardInterrupt, some 10 ms."""
+        return BLOCK * (1 + 50_000 // self.work())
+
+    cdef inline bint is_long(self, Py_ssize_t rows) noexcept nogil:
+        """Whether rows take longer than to release the GIL."""
+        return rows * self.work() > 2000
+
+    def __reduce__(self):
+        return _restore, (
+            self.single,
+            self.inputs,
+            self.parameters,
+            to_array(<int32_t*>self.program.code, 5 * self.program.length),
+            to_array(self.program.terms, self.term_count),
+            to_array(self.outputs, self.output_count),
+            [self.constants[i] for i in range(self.program.constants)],
+        )
+
+
+cdef tuple values(object xs, str what):
+    xs = tuple(xs)
+    for x in xs:
+        if not isinstance(x, Value):
+            raise TypeError(f"{what} of a Tape must be a Value, not '{type_name(x)}'")
+    return xs
+
+
+# Pickling.
+
+cdef object to_array(int32_t* items, Py_ssize_t n):
+    return array("i", (<char*>items)[: n * sizeof(int32_t)])
+
+cdef int32_t* from_array(object items) except NULL:
+    cdef const int32_t[::1] view = array("i", items)
+    cdef int32_t* out = <int32_t*>memory(len(view) * sizeof(int32_t))
+    if len(view):
+        memcpy(out, &view[0], len(view) * sizeof(int32_t))
+    return out
+
+def _restore(single, inputs, parameters, code, terms, outputs, constants):
+    """A Tape from what __reduce__ says of it."""
+    cdef Tape tape = Tape.__new__(Tape)
+    cdef Py_ssize_t i
+    tape.single = single
+    tape.inputs, tape.parameters = values(inputs, "an input"), values(parameters, "a parameter")
+    tape.constants = <double*>memory(len(constants) * sizeof(double))
+    for i in range(len(constants)):
+        tape.constants[i] = constants[i]
+    tape.program.constants = <int32_t>len(constants)
+    tape.program.terms = from_array(terms)
+    tape.term_count = <int32_t>len(terms)
+    tape.outputs = from_array(outputs)
+    tape.program.code = <Instruction*>from_array(code)
+    tape.varying_count = <int32_t>len(inputs)
+    tape.shared_count = <int32_t>(len(constants) + len(parameters))
+    check_program(tape, len(code), len(outputs))
+    tape.input_count, tape.output_count = <int32_t>len(inputs), <int32_t>len(outputs)
+    tape.program.length = len(code) // 5
+    return tape
+
+cdef int check_program(Tape tape, Py_ssize_t code, Py_ssize_t outputs) except -1:
+    """That a program reads and writes only what it may: slots come into being one after another."""
+    cdef Instruction* step
+    cdef Py_ssize_t i, k
+    cdef bint good = code % 5 == 0 and outputs > 0 and tape.program.constants >= 2
+    for i in range(code // 5 if good else 0):
+        step = tape.program.code + i
+        good &= ADD <= step.op <= DOT_SHARED
+        if not good:
+            break
+        if step.op == DOT or step.op == DOT_SHARED or step.op == SUM:
+            k = step.count if step.op == SUM else 2 * <Py_ssize_t>step.count
+            good &= step.y >= 0 and k >= (step.op == SUM) and step.y + k <= tape.term_count
+            if good:
+                for k in range(step.y, step.y + k):
+                    good &= is_known(tape, tape.program.terms[k], step.out)
+                    if step.op == DOT_SHARED:
+                        good &= (tape.program.terms[k] >= 0) == ((k - step.y) % 2 == 0)
+            good &= step.op == SUM or is_known(tape, step.x, step.out)
+        else:
+            good &= is_known(tape, step.x, step.out)
+            good &= step.op >= NEG or is_known(tape, step.y, step.out)
+        if step.out == tape.varying_count:
+            tape.varying_count += 1
+        elif ~step.out == tape.shared_count:
+            tape.shared_count += 1
+        else:
+            good = False
+    for i in range(outputs if good else 0):
+        good &= is_known(tape, tape.outputs[i], 0)
+    if not good:
+        raise ValueError("this is not the state of a Tape")
+    return 0
+
+cdef inline bint is_known(Tape tape, int32_t slot, int32_t out) noexcept:
+    """Whether an operand is computed before a result, and varies only if that does."""
+    return 0 <= slot < tape.varying_count and out >= 0 or slot < 0 and ~slot < tape.shared_count
+
+
+give_signature(Tape, "(output, inputs=())")
