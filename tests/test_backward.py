@@ -1,0 +1,515 @@
+"""backward: order, repetition, custom operations, depth and release."""
+
+import gc
+import sys
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+
+def custom(mg, operands, name, calls):
+    """A custom sum of its operands that notes each call of its _backward."""
+    out = mg.Value(sum(x.data for x in operands), operands, name)
+
+    def step():
+        calls.append(name)
+        for x in operands:
+            x.grad += out.grad
+
+    out._backward = step
+    return out
+
+
+# Order and repetition
+
+
+def test_gradients_flow_in_reverse_topological_order(mg):
+    calls = []
+    a = mg.Value(1.0)
+    p = custom(mg, (a,), "p", calls)
+    q = custom(mg, (p, a), "q", calls)
+    r = custom(mg, (a, p), "r", calls)
+    root = custom(mg, (r, q, p), "root", calls)
+    root.backward()
+    # Depth-first, operands in order: a, p, r, q, root. Reversed:
+    assert calls == ["root", "q", "r", "p"]
+    assert a.grad == 5.0  # the number of paths: via r 2, via q 2, via p 1
+
+
+def test_the_order_decides_the_rounding(mg):
+    a = mg.Value(1.0)
+    (a * 1e16 + a * 1.0 + a * -1e16).backward()
+    assert a.grad == 0.0  # (-1e16 + 1) + 1e16; 1.0 had 1e16 met -1e16 first
+
+
+def test_each_node_steps_once_however_often_it_is_used(mg):
+    calls = []
+    shared = custom(mg, (mg.Value(1.0),), "shared", calls)
+    (shared * shared + shared + mg.sum([shared, shared])).backward()
+    assert calls == ["shared"]
+
+
+def test_backward_on_a_leaf_sets_its_grad_to_1(mg):
+    a = mg.Value(3.0)
+    a.backward()
+    a.backward()
+    assert a.grad == 1.0
+
+
+def test_a_second_backward_adds_to_leaves_and_recomputes_the_rest(mg):
+    a, b = mg.Value(2.0), mg.Value(3.0)
+    product = a * b
+    root = product.exp() + product
+    root.backward()
+    once = (a.grad, b.grad, product.grad)
+    root.backward()
+    assert (a.grad, b.grad) == (2 * once[0], 2 * once[1])
+    assert product.grad == once[2]
+    assert root.grad == 1.0
+
+
+def test_roots_that_share_a_subgraph_give_the_sum_of_their_gradients(mg):
+    a = mg.Value(2.0)
+    shared = a * 3
+    shared.backward()
+    (shared + 1).backward()
+    (shared * 2).backward()
+    assert a.grad == 3.0 + 3.0 + 6.0  # micrograd counts the grad left in `shared` again
+
+
+def test_after_backward_every_grad_is_that_of_the_last_root(mg):
+    a = mg.Value(2.0)
+    inner = a * 3
+    outer = inner * inner
+    outer.backward()
+    assert inner.grad == 12.0
+    inner.backward()
+    assert inner.grad == 1.0
+    assert outer.grad == 1.0  # not under the second root: left alone
+
+
+def test_a_grad_that_was_set_by_hand_survives_in_leaves_only(mg):
+    a = mg.Value(2.0)
+    inner = a * 3
+    root = inner * 1
+    a.grad = inner.grad = root.grad = 100.0
+    root.backward()
+    assert (a.grad, inner.grad, root.grad) == (103.0, 1.0, 1.0)
+
+
+def test_backward_uses_the_data_of_its_moment(mg):
+    a, b = mg.Value(2.0), mg.Value(3.0)
+    product = a * b
+    squashed = product.tanh()
+    a.data, squashed.data = 10.0, 0.5
+    squashed.backward()
+    assert (product.grad, b.grad) == (0.75, 7.5)
+
+
+def test_a_node_outlives_the_names_of_its_operands(mg):
+    root = (mg.Value(2.0) * mg.Value(3.0)).relu() ** 2
+    gc.collect()
+    root.backward()
+    assert root._children[0]._children[0]._children[1].grad == 24.0  # 2 * 6 * 2
+
+
+# Steps by hand
+
+
+def test_a_step_by_hand_adds_this_nodes_share_only(mg):
+    a, b = mg.Value(2.0), mg.Value(3.0)
+    inner = a * b
+    root = inner + a
+    root.grad = 1.0
+    root._backward()
+    assert (inner.grad, a.grad, b.grad) == (1.0, 1.0, 0.0)
+    inner._backward()
+    inner._backward()
+    assert (a.grad, b.grad) == (1.0 + 3.0 + 3.0, 2.0 + 2.0)
+
+
+def test_the_step_of_a_leaf_does_nothing(mg):
+    a = mg.Value(2.0)
+    a.grad = 5.0
+    assert a._backward() is None
+    assert a.grad == 5.0
+
+
+def test_a_step_may_be_kept_and_called_after_its_node_is_gone(mg):
+    a = mg.Value(2.0)
+    node = a * 3
+    node.grad = 1.0
+    step = node._backward
+    del node
+    gc.collect()
+    step()
+    assert a.grad == 3.0
+
+
+# Custom operations
+
+
+def test_a_custom_operation_mixes_with_built_in_nodes(mg):
+    a, b = mg.Value(2.0), mg.Value(3.0)
+    inner = a * b
+    cube = mg.Value(inner.data**3, (inner,), "cube")
+
+    def step():
+        inner.grad += 3 * inner.data**2 * cube.grad
+
+    cube._backward = step
+    (cube + 1).backward()
+    assert cube._op == "cube"
+    assert (a.grad, b.grad) == (324.0, 216.0)  # 3 * 36 * 3, 3 * 36 * 2
+
+
+def test_a_custom_operation_without_a_step_stops_the_gradient(mg):
+    a = mg.Value(2.0)
+    inner = a * 3
+    stop = mg.Value(inner.data, (inner,), "stop")
+    (stop * 2 + a).backward()
+    assert (stop.grad, inner.grad, a.grad) == (2.0, 0.0, 1.0)
+
+
+def test_the_grad_of_a_custom_operation_is_recomputed(mg):
+    a = mg.Value(2.0)
+    root = custom(mg, (a,), "same", []) * 3
+    root.backward()
+    root.backward()
+    assert a.grad == 6.0
+    assert root._children[0].grad == 3.0
+
+
+def test_a_named_operation_without_operands_accumulates_as_a_leaf_does(mg):
+    source = mg.Value(2.0, (), "source")
+    seen = []
+    source._backward = lambda: seen.append(source.grad)
+    (source * 3).backward()
+    (source * 3).backward()
+    assert seen == [3.0, 6.0]
+
+
+def test_operands_without_a_name_make_a_custom_operation(mg):
+    a = mg.Value(2.0)
+    out = mg.Value(2.0, (a,))
+    out._backward = lambda: setattr(a, "grad", a.grad + out.grad)
+    (out * 3).backward()
+    assert (out._op, a.grad) == ("", 3.0)
+
+
+def test_the_step_of_a_custom_operation_can_be_read_and_replaced(mg):
+    out = mg.Value(1.0, (mg.Value(1.0),), "op")
+    assert out._backward() is None
+
+    def step():
+        return "stepped"
+
+    out._backward = step
+    assert out._backward is step
+    assert out._backward() == "stepped"
+    out._backward = print
+    assert out._backward is print
+
+
+def test_a_subclass_may_define_its_step_as_a_method(mg):
+    class Square(mg.Value):
+        def __init__(self, operand):
+            super().__init__(operand.data**2, (operand,), "square")
+            self.operand = operand
+
+        def _backward(self):
+            self.operand.grad += 2 * self.operand.data * self.grad
+
+    a = mg.Value(3.0)
+    (Square(a) * 2).backward()
+    assert a.grad == 12.0
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_exception_in_a_step_propagates_and_leaves_the_graph_usable(mg, error):
+    a = mg.Value(2.0)
+    inner = a * 3
+    bad = mg.Value(inner.data, (inner,), "bad")
+    root = bad * inner + a
+
+    def fail():
+        raise error("no gradient today")
+
+    def step():
+        inner.grad += bad.grad
+
+    bad._backward = fail
+    with pytest.raises(error, match="no gradient today"):
+        root.backward()
+    bad._backward = step
+    for _ in range(2):
+        a.grad = 0.0
+        root.backward()
+        assert a.grad == 37.0  # (3a)^2 + a at 2
+    (inner * 1).backward()
+    assert a.grad == 40.0
+
+
+def test_a_step_may_differentiate_another_graph_over_the_same_leaf(mg):
+    a = mg.Value(2.0)
+    out = mg.Value(1.0, (a,), "nested")
+
+    def step():
+        (a * 100).backward()
+        a.grad += out.grad
+
+    out._backward = step
+    (out * 3 + a).backward()
+    assert a.grad == 1.0 + 100.0 + 3.0
+
+
+def test_a_step_may_differentiate_a_part_of_the_graph_that_is_under_way(mg):
+    a = mg.Value(2.0)
+    inner = a * 3
+    out = mg.Value(1.0, (inner,), "nested")
+
+    def step():
+        inner.backward()  # adds 3 to a.grad and leaves inner.grad at 1
+        inner.grad += out.grad
+
+    out._backward = step
+    root = out * 5 + inner
+    root.backward()
+    assert inner.grad == 1.0 + 5.0
+    assert a.grad == 3.0 + 3 * 6.0
+    out._backward = lambda: None
+    a.grad = 0.0
+    root.backward()
+    assert a.grad == 3.0
+
+
+def test_a_step_may_differentiate_its_own_root_again(mg):
+    a = mg.Value(2.0)
+    inner = a * 3
+    out = mg.Value(1.0, (inner,), "nested")
+    depth = []
+
+    def step():
+        if len(depth) < 3:
+            depth.append(None)
+            root.backward()
+        inner.grad += out.grad
+
+    out._backward = step
+    root = out * 5
+    root.backward()
+    # The innermost call leaves 5 in inner.grad; each outer one adds 5 on the way out.
+    assert inner.grad == 5.0 * 4
+    assert a.grad == 3 * (5.0 + 10.0 + 15.0 + 20.0)
+
+
+def test_endless_differentiation_is_a_recursion_error(mg):
+    a = mg.Value(2.0)
+    out = mg.Value(1.0, (a,), "endless")
+    root = out * 5
+    out._backward = lambda: root.backward()
+    with pytest.raises(RecursionError):
+        root.backward()
+    out._backward = lambda: setattr(a, "grad", a.grad + out.grad)
+    root.backward()
+    assert a.grad == 5.0
+
+
+def test_a_step_may_build_graphs_and_replace_steps(mg):
+    a = mg.Value(2.0)
+    first = mg.Value(1.0, (a,), "first")
+    second = mg.Value(1.0, (first,), "second")
+
+    def replaced():
+        a.grad += 10 * first.grad
+
+    def step():
+        first._backward = replaced
+        first.grad += (second * 7)._children[1].data
+
+    second._backward = step
+    second.backward()
+    assert a.grad == 70.0
+
+
+def test_a_step_may_collect_garbage(mg):
+    a = mg.Value(2.0)
+    out = mg.Value(1.0, (a * 3,), "collecting")
+    out._backward = gc.collect
+    (out * out).backward()
+    assert out.grad == 2.0
+
+
+def test_threads_may_differentiate_graphs_of_their_own(mg):
+    def work(x):
+        a = mg.Value(x)
+        for _ in range(200):
+            custom(mg, (a * a,), "same", []).backward()
+        return a.grad
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, [1.0, 2.0, 3.0, 4.0])) == [400.0, 800.0, 1200.0, 1600.0]
+
+
+def test_a_closure_that_refers_to_its_own_node_is_collected(mg):
+    class Leaf(mg.Value):
+        pass
+
+    a = Leaf(2.0)
+    out = custom(mg, (a, a * 3), "cycle", [])
+    gone = weakref.ref(a)
+    (out + 1).backward()
+    del a, out
+    gc.collect()
+    assert gone() is None
+
+
+# Depth, width and release
+
+LINKS = {
+    "first operand": lambda mg, x, one: x + one,
+    "second operand": lambda mg, x, one: one - x,
+    "both operands": lambda mg, x, one: x / x,
+    "unary": lambda mg, x, one: -x,
+    "constant power": lambda mg, x, one: x**1,
+    "dot": lambda mg, x, one: mg.dot([one], [x], 0.0),
+    "sum": lambda mg, x, one: mg.sum([one, x]),
+}
+
+
+DEEP = 30_000  # with 256 KiB of stack as good as a million with the usual 8 MiB
+
+
+def in_a_thread_with_a_small_stack(fn):
+    """Where recursion overflows early, on every platform."""
+    default = threading.stack_size(256 * 1024)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(fn).result()
+    finally:
+        threading.stack_size(default)
+
+
+def test_a_chain_of_a_million_nodes_is_built_differentiated_and_freed(mg):
+    def run():
+        a, one = mg.Value(0.5), mg.Value(1.0)
+        unused = sys.getrefcount(a), sys.getrefcount(one)
+        x = a
+        for _ in range(1_000_000):
+            x = x + one
+        x.backward()
+        assert (x.data, a.grad, one.grad) == (1_000_000.5, 1.0, 1_000_000.0)
+        del x
+        assert (sys.getrefcount(a), sys.getrefcount(one)) == unused
+
+    in_a_thread_with_a_small_stack(run)
+
+
+@pytest.mark.parametrize("link", LINKS.values(), ids=LINKS.keys())
+def test_a_deep_chain_of_every_kind_of_node_is_freed_without_recursion(mg, link):
+    def run():
+        a, one = mg.Value(2.0), mg.Value(1.0)
+        unused = sys.getrefcount(a), sys.getrefcount(one)
+        x = a
+        for _ in range(DEEP):
+            x = link(mg, x, one)
+        x.backward()
+        assert x.grad == 1.0
+        del x
+        assert (sys.getrefcount(a), sys.getrefcount(one)) == unused
+
+    in_a_thread_with_a_small_stack(run)
+
+
+def test_a_deep_chain_of_custom_operations_is_freed_without_recursion(mg):
+    def link(x):
+        out = mg.Value(x.data, (x,), "same")
+
+        def step():
+            x.grad += out.grad
+
+        out._backward = step
+        return out
+
+    def run():
+        a = mg.Value(2.0)
+        unused = sys.getrefcount(a)
+        x = a
+        for _ in range(DEEP):
+            x = link(x)
+        (x + x).backward()
+        assert a.grad == 2.0
+        del x
+        gc.collect()
+        assert sys.getrefcount(a) == unused
+
+    in_a_thread_with_a_small_stack(run)
+
+
+def test_a_deep_chain_of_subclass_instances_is_freed_without_recursion(mg):
+    class Link(mg.Value):
+        pass
+
+    def run(link):
+        a = Link(2.0)
+        gone = weakref.ref(a)
+        x = a
+        del a
+        for _ in range(DEEP):
+            x = link(x)
+        x.backward()
+        assert x.grad == 1.0
+        del x
+        gc.collect()
+        assert gone() is None
+
+    def alone(x):
+        return Link(x.data, (x,), "link")
+
+    in_a_thread_with_a_small_stack(lambda: run(alone))
+    in_a_thread_with_a_small_stack(lambda: run(lambda x: alone(x) * 1.0))
+    in_a_thread_with_a_small_stack(lambda: run(lambda x: mg.sum([alone(-x), alone(x)])))
+
+
+def test_a_deep_chain_in_a_cycle_is_collected_without_recursion(mg):
+    class Leaf(mg.Value):
+        pass
+
+    def run():
+        a = Leaf(2.0)
+        gone = weakref.ref(a)
+        x = a
+        for _ in range(DEEP):
+            x = -x
+        a.result = x
+        del a, x
+        gc.collect()
+        assert gone() is None
+
+    in_a_thread_with_a_small_stack(run)
+
+
+def test_a_node_may_have_100_000_operands(mg):
+    xs = [mg.Value(1.0) for _ in range(100_000)]
+    total, product = mg.sum(xs), mg.dot(xs, xs)
+    (total + product).backward()
+    assert (total.data, product.data) == (100_000.0, 100_000.0)
+    assert {x.grad for x in xs} == {3.0}
+
+
+def test_a_leaf_may_be_used_100_000_times(mg):
+    a = mg.Value(1.0)
+    products = [a * 2.0 for _ in range(100_000)]
+    mg.sum(products).backward()
+    assert a.grad == 200_000.0
+
+
+def test_a_diamond_of_10_000_levels_is_walked_in_linear_time(mg):
+    a = mg.Value(1.0)
+    x = a
+    for _ in range(10_000):
+        x = (x + x) * 0.5  # 2^10000 paths
+    x.backward()
+    assert (x.data, a.grad) == (1.0, 1.0)

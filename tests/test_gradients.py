@@ -1,0 +1,134 @@
+"""Gradients of every operation, against finite differences and against HIPS autograd."""
+
+import random
+
+import autograd
+import autograd.numpy as anp
+import programs
+import pytest
+
+from micrograd_ref.engine import OPERATIONS
+
+# Operation, with our Values, with autograd's numbers, ordinary points.
+
+PAIRS = [(1.5, -2.5), (-0.75, 0.5), (3.0, 3.0), (0.1, 20.0)]
+BASES = [(1.5, -2.5), (0.75, 0.5), (3.0, 3.0), (0.1, 0.0)]
+POINTS = [(-2.5,), (-0.3,), (0.7,), (3.0,)]
+ABOVE_0 = [(0.01,), (0.7,), (1.0,), (30.0,)]
+MANY = [(0.5, 1.5, -2.0, 3.0, 0.25), (-1.0,), (0.0, 2.0, 2.0), (1e-3, 2.0, -5.0, 7.0, 0.1)]
+
+
+def sum_of(*xs):
+    return sum(xs[1:], xs[0])
+
+
+def dot_of(start, *terms):
+    return sum((x * y for x, y in zip(terms[::2], terms[1::2], strict=True)), start)
+
+
+CASES = [
+    ("+", lambda mg, a, b: a + b, lambda a, b: a + b, PAIRS),
+    ("-", lambda mg, a, b: a - b, lambda a, b: a - b, PAIRS),
+    ("*", lambda mg, a, b: a * b, lambda a, b: a * b, PAIRS),
+    ("/", lambda mg, a, b: a / b, lambda a, b: a / b, PAIRS),
+    ("**", lambda mg, a, b: a**b, lambda a, b: a**b, BASES),
+    ("neg", lambda mg, a: -a, lambda a: -a, POINTS),
+    ("abs", lambda mg, a: abs(a), anp.abs, POINTS),
+    ("exp", lambda mg, a: a.exp(), anp.exp, POINTS),
+    ("log", lambda mg, a: a.log(), anp.log, ABOVE_0),
+    ("sqrt", lambda mg, a: a.sqrt(), anp.sqrt, ABOVE_0),
+    ("sin", lambda mg, a: a.sin(), anp.sin, POINTS),
+    ("cos", lambda mg, a: a.cos(), anp.cos, POINTS),
+    ("tanh", lambda mg, a: a.tanh(), anp.tanh, POINTS),
+    ("sigmoid", lambda mg, a: a.sigmoid(), lambda a: 1 / (1 + anp.exp(-a)), POINTS),
+    ("relu", lambda mg, a: a.relu(), lambda a: anp.maximum(a, 0.0), POINTS),
+    ("dot", lambda mg, *xs: mg.dot(xs[1::2], xs[2::2], xs[0]), dot_of, MANY),
+    ("sum", lambda mg, *xs: mg.sum(xs[1:], xs[0]), sum_of, MANY),
+    *(
+        ("**k", lambda mg, a, k=k: a**k, lambda a, k=k: a**k, POINTS)
+        for k in (0, 1, 2, 3, 4, -1, -2, -3)
+    ),
+    *(
+        ("**k", lambda mg, a, k=k: a**k, lambda a, k=k: a**k, ABOVE_0)
+        for k in (0.5, 1.5, -0.5, 2.75)
+    ),
+]
+every_operation = pytest.mark.parametrize(
+    ("ours", "theirs", "points"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
+
+
+def test_every_operation_is_among_the_cases():
+    assert {case[0] for case in CASES} == {*OPERATIONS, "**k"}
+
+
+@every_operation
+def test_gradcheck_accepts_the_operation(mg, ours, theirs, points):
+    for point in points:
+        inputs = [mg.Value(x) for x in point]
+        result = mg.gradcheck(lambda *xs: ours(mg, *xs), inputs)
+        assert result.error < 1e-7, (point, result)
+
+
+@every_operation
+def test_autograd_gives_the_same_data_and_gradients(mg, ours, theirs, points):
+    for point in points:
+        inputs = [mg.Value(x) for x in point]
+        out = ours(mg, *inputs)
+        out.backward()
+        assert out.data == pytest.approx(theirs(*point), rel=1e-14, abs=0.0)
+        grads = [float(autograd.grad(theirs, i)(*point)) for i in range(len(point))]
+        assert [x.grad for x in inputs] == pytest.approx(grads, rel=1e-13, abs=1e-15)
+
+
+def test_autograd_agrees_on_the_readme_program_of_micrograd(mg):
+    def theirs(a, b):
+        c = a + b
+        d = a * b + b**3
+        c = c + c + 1
+        c = c + 1 + c + (-a)
+        d = d + d * 2 + anp.maximum(b + a, 0.0)
+        d = d + 3 * d + anp.maximum(b - a, 0.0)
+        f = (c - d) ** 2
+        return f / 2.0 + 10.0 / f
+
+    v = programs.more_operations(mg)
+    v["g"].backward()
+    grads = [autograd.grad(theirs, i)(-4.0, 2.0) for i in (0, 1)]
+    assert v["g"].data == pytest.approx(theirs(-4.0, 2.0), rel=1e-14)
+    assert [v["a"].grad, v["b"].grad] == pytest.approx(grads, rel=1e-14)
+
+
+ACTIVATIONS = {
+    "relu": lambda x: anp.maximum(x, 0.0),
+    "tanh": anp.tanh,
+    "sigmoid": lambda x: 1 / (1 + anp.exp(-x)),
+    "linear": lambda x: x,
+}
+
+
+@pytest.mark.parametrize("output", ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_autograd_agrees_on_a_network(mg, activation, output):
+    random.seed(11)
+    model = mg.MLP(3, [4, 5, 2], activation=activation, output=output)
+    x = [0.5, -1.25, 2.0]
+    first, second = model(x)
+    (first * second + second).backward()
+
+    def theirs(*layers):
+        h = anp.array(x)
+        for i, weights in enumerate(layers):
+            activate = ACTIVATIONS[output if i == len(layers) - 1 else activation]
+            h = activate(anp.dot(weights[:, :-1], h) + weights[:, -1])
+        return h[0] * h[1] + h[1]
+
+    layers = [
+        anp.array([[p.data for p in neuron.parameters()] for neuron in layer.neurons])
+        for layer in model.layers
+    ]
+    for i, layer in enumerate(model.layers):
+        grads = autograd.grad(theirs, i)(*layers)
+        for neuron, expected in zip(layer.neurons, grads, strict=True):
+            found = [p.grad for p in neuron.parameters()]
+            assert found == pytest.approx(expected.tolist(), rel=1e-11, abs=1e-14)

@@ -1,0 +1,159 @@
+"""The twins look alike: the same modules, names, signatures and docstrings."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+
+import micrograd_fast
+import micrograd_ref
+
+ROOMS = [room.name for room in pkgutil.iter_modules(micrograd_ref.__path__)]
+every_room = pytest.mark.parametrize("room", ROOMS)
+
+
+def twins(room):
+    return [
+        importlib.import_module(f"{p.__name__}.{room}") for p in (micrograd_ref, micrograd_fast)
+    ]
+
+
+def public(module):
+    """The names that a module is for: __all__, and the sum that a star import must not bring."""
+    return sorted({*module.__all__, *({"sum"} & vars(module).keys())})
+
+
+def signature(x, bound=0):
+    """Names, kinds and defaults. The compiled twin has its annotations in a stub.
+
+    bound: 1 leaves out the self of a method, which no caller writes.
+    """
+    parameters = inspect.signature(x).parameters.values()
+    return [(p.name, p.kind, p.default) for p in parameters][bound:]
+
+
+def members(cls):
+    """The public methods and properties that a class defines, with the underscored ones of Value.
+
+    Operators, initialisers and the like are compared by what they do: a compiled class has slots.
+    """
+    underscored = {"_backward", "_children", "_op", "_prev"} if cls.__name__ == "Value" else set()
+    names = [name for base in cls.__mro__[:-1] for name in vars(base)]
+    return sorted({name for name in names if not name.startswith("_") or name in underscored})
+
+
+CLASSES = [
+    (room, name)
+    for room in ROOMS
+    for name, x in vars(twins(room)[0]).items()
+    if inspect.isclass(x) and name in public(twins(room)[0])
+]
+every_class = pytest.mark.parametrize(("room", "name"), CLASSES)
+
+
+def test_the_rooms_are_there():
+    assert {"engine", "nn", "optim", "graph", "checks"} <= set(ROOMS)
+
+
+@every_room
+def test_a_room_has_a_twin_with_the_same_names(room):
+    ref, fast = twins(room)
+    assert public(fast) == public(ref)
+
+
+def test_the_packages_have_the_same_names():
+    assert public(micrograd_fast) == public(micrograd_ref)
+    assert "sum" in public(micrograd_ref)
+
+
+@every_room
+def test_everything_public_in_a_room_is_public_in_its_package(room):
+    for package, module in zip((micrograd_ref, micrograd_fast), twins(room), strict=True):
+        for name in public(module):
+            assert getattr(package, name) is getattr(module, name)
+            assert name in public(package)
+
+
+@every_room
+def test_functions_have_the_same_signatures_and_docstrings(room):
+    ref, fast = twins(room)
+    for name in public(ref):
+        a, b = getattr(ref, name), getattr(fast, name)
+        assert inspect.getdoc(a), name
+        assert inspect.getdoc(b) == inspect.getdoc(a), name
+        assert signature(b) == signature(a), name
+
+
+@every_class
+def test_a_class_has_the_same_members(room, name):
+    ref, fast = (getattr(module, name) for module in twins(room))
+    assert set(members(ref)) <= set(members(fast))
+    # An attribute that the reference sets in its initialiser is a property of a compiled class.
+    for member in set(members(fast)) - set(members(ref)):
+        assert inspect.isdatadescriptor(inspect.getattr_static(fast, member)), member
+
+
+@every_class
+def test_a_class_answers_to_the_same_special_methods(room, name):
+    ref, fast = (getattr(module, name) for module in twins(room))
+    special = {n for base in ref.__mro__[:-1] for n in vars(base) if n.startswith("__")}
+    instances = {"__dict__", "__weakref__", "__slots__"}
+    bookkeeping = {"__annotations__", "__firstlineno__", "__static_attributes__"}
+    for n in special - instances - bookkeeping:
+        assert hasattr(fast, n), n
+
+
+@every_class
+def test_methods_and_properties_have_the_same_signatures_and_docstrings(room, name):
+    ref, fast = (getattr(module, name) for module in twins(room))
+    for member in members(ref):
+        a, b = inspect.getattr_static(ref, member), inspect.getattr_static(fast, member)
+        assert callable(b) == callable(a), member
+        assert inspect.getdoc(b) == inspect.getdoc(a), member
+        if inspect.isfunction(a):
+            assert inspect.getdoc(a), member
+            assert signature(b, bound=1) == signature(a, bound=1), member
+
+
+@every_class
+def test_a_class_names_its_own_module(room, name):
+    ref, fast = (getattr(module, name) for module in twins(room))
+    for cls in (ref, fast):
+        assert cls.__name__ == cls.__qualname__ == name
+    assert ref.__module__ == f"micrograd_ref.{room}"
+    assert fast.__module__ in (f"micrograd_fast.{room}", f"micrograd_ref.{room}")
+
+
+@pytest.mark.parametrize("room", ["graph", "checks"])
+def test_what_never_runs_hot_is_written_once(room):
+    ref, fast = twins(room)
+    for name in public(ref):
+        assert getattr(fast, name) is getattr(ref, name)
+
+
+@pytest.mark.parametrize("room", ["engine", "nn", "optim"])
+def test_what_runs_hot_is_compiled(room):
+    _, fast = twins(room)
+    assert not fast.__file__.endswith(".py")
+    for name in public(fast):
+        assert getattr(fast, name) is not getattr(twins(room)[0], name)
+
+
+def test_a_value_has_the_same_representation_and_type_name():
+    ref, fast = micrograd_ref.Value(0.1), micrograd_fast.Value(0.1)
+    assert repr(fast) == repr(ref)
+    assert type(fast).__name__ == type(ref).__name__ == "Value"
+
+
+def test_a_value_has_the_same_attributes():
+    ref, fast = micrograd_ref.Value(0.1), micrograd_fast.Value(0.1)
+    private = {n for n in dir(ref) if n.startswith("_") and n[1] != "_"} - {
+        "_backward",
+        "_children",
+        "_op",
+        "_prev",
+    }
+    assert {n for n in dir(ref) if n[:2] != "__"} - private == {
+        n for n in dir(fast) if n[:2] != "__"
+    }
