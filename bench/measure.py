@@ -1,0 +1,339 @@
+"""Measuring: a process for each contestant, results compared first, rounds interleaved.
+
+Every contestant runs in a process of its own, so that none pays for another's objects in the
+garbage collector, memory can be told apart, and a crash is one contestant's. The processes wait
+while one of them takes its turn. Nothing is subtracted and nothing tuned: the loop is timeit's,
+the garbage collector is on as users have it, and what a turn leaves behind the next one finds.
+"""
+
+import contextlib
+import importlib
+import math
+import multiprocessing
+import os
+import re
+import statistics
+import struct
+import timeit
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+SECONDS_FOR_ONE_ANSWER = 180
+
+
+class Task(NamedTuple):
+    """One contestant's work, set up and ready to run.
+
+    run: what is timed, a function of no arguments or a statement (with `setup` before it).
+    result: what it computed; the contestants must agree on it before they are timed.
+    units: how many nodes, terms, ... one run handles; times are given for one.
+    note: what sets this contestant apart in the table.
+    bytes: for a workload that weighs and does not time, the figure itself.
+    """
+
+    run: Callable[[], object] | str
+    result: Sequence[float]
+    setup: str = ""
+    units: int = 1
+    note: str = ""
+    bytes: float | None = None
+
+
+class Workload(NamedTuple):
+    """What is measured and who takes part.
+
+    contestants: a name, starting with the package's, to a function that imports what it needs and
+    returns a Task, or to the reason why the package cannot take part.
+    per: what a time is for: a step, a node, ...
+    baseline: the contestant that stands for the usual way; ratios to it are shown too.
+    memory: whether the peak memory says something.
+    """
+
+    name: str
+    title: str
+    per: str
+    contestants: dict[str, Callable[[], Task] | str]
+    baseline: str = ""
+    memory: bool = False
+
+
+class Row(NamedTuple):
+    """What was found about one contestant.
+
+    times: for each round it ran in, the seconds for one unit.
+    """
+
+    contestant: str
+    times: dict[int, float]
+    bytes: float | None = None
+    peak: int | None = None
+    note: str = ""
+    cannot: str = ""  # the reason, if it could not run
+    wrong: bool = False  # it ran, and computed something else
+    missing: bool = False  # it is not installed
+
+    @property
+    def figure(self) -> float | None:
+        """The median time in seconds, or the bytes; None if there is neither."""
+        return statistics.median(self.times.values()) if self.times else self.bytes
+
+    @property
+    def spread(self) -> float | None:
+        """The distance between the quartiles, as a share of the median."""
+        if len(self.times) < 2:
+            return None
+        low, middle, high = statistics.quantiles(self.times.values(), n=4, method="inclusive")
+        return (high - low) / middle
+
+    def ratio(self, other: "Row") -> float | None:
+        """How many times the other's figure this one is, None if either has none.
+
+        Of times, the median over the rounds that both ran in of the two times' ratio: what slows
+        the whole machine for a while then cancels out.
+        """
+        both = self.times.keys() & other.times.keys()
+        if both:
+            return statistics.median(self.times[i] / other.times[i] for i in both)
+        return self.bytes / other.bytes if self.bytes and other.bytes else None
+
+
+class CannotRun(Exception):
+    """A contestant's process failed; the message says why."""
+
+
+class NotInstalled(Exception):
+    """A contestant's package is not there."""
+
+
+# A contestant's process.
+
+
+def _serve(connection: Any, module: str, index: int, contestant: str) -> None:
+    """Set the task up, send what it computed, then time as many runs as each message says."""
+    try:
+        # A crash is told in the table; what it prints would tear the progress bar.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        _import_if_there("numpy.random")
+        _import_if_there(package_of(contestant))
+        before = _memory("VmRSS")
+        prepare = importlib.import_module(module).WORKLOADS[index].contestants[contestant]
+        task = prepare()
+        result = [float(x) for x in task.result]
+        connection.send((result, task.units, task.note, task.bytes))
+        # timeit turns the garbage collector off; users have it on.
+        timer = timeit.Timer(task.run, "import gc; gc.enable()\n" + task.setup)
+        for message in iter(connection.recv, "stop"):
+            if message == "peak":
+                peak = _memory("VmHWM")
+                connection.send(None if before is None or peak is None else peak - before)
+            else:
+                connection.send(timer.timeit(message))
+    except ModuleNotFoundError as error:
+        missing = error.name == package_of(contestant)
+        connection.send(NotInstalled() if missing else CannotRun(_describe(error)))
+    except Exception as error:
+        connection.send(CannotRun(_describe(error)))
+    finally:
+        connection.close()
+        os._exit(0)  # what a contestant left behind may take long to free
+
+
+def _import_if_there(name: str) -> None:
+    """Import a package whose own weight is not to count as the work's."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
+
+
+def _memory(field: str) -> int | None:
+    """Bytes from Linux's account of this process: VmRSS is resident now, VmHWM at the peak."""
+    try:
+        with open("/proc/self/status") as status:
+            found = re.search(rf"{field}:\s+(\d+) kB", status.read())
+    except OSError:
+        return None
+    return int(found[1]) * 1024 if found else None
+
+
+def resident_bytes() -> int:
+    """The memory that this process holds now. Raises OSError where there is no /proc."""
+    resident = _memory("VmRSS")
+    if resident is None:
+        raise OSError("resident memory is read from /proc, which this system lacks")
+    return resident
+
+
+def _describe(error: BaseException) -> str:
+    message = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return f"{type(error).__name__}: {message}"[:90]
+
+
+# The other end of it.
+
+
+class Contestant:
+    """A contestant in its process: ask it for its result, for times and for its peak memory.
+
+    Each answer may raise CannotRun with the reason, or NotInstalled.
+    """
+
+    def __init__(self, module: str, index: int, name: str) -> None:
+        self.name = name
+        self.loops = 1
+        self.rounds = 0
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, module, index, name), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def prepare(self) -> None:
+        """Wait for the set-up and take the result."""
+        self.result, self.units, self.note, self.bytes = self._answer()
+
+    def time(self, loops: int) -> float:
+        """Seconds for so many runs."""
+        self._connection.send(loops)
+        return self._answer()
+
+    def peak(self) -> int | None:
+        """Bytes at the peak, above those of the imported package; None where it is unknown."""
+        self._connection.send("peak")
+        return self._answer()
+
+    def calibrate(self, seconds: float, rounds: int, budget: float) -> None:
+        """Choose how many runs make a turn of that many seconds, and in how many rounds to run.
+
+        Few rounds, but at least three, for one whose turns would take more than the budget.
+        """
+        taken = self.time(1)  # the first run may load and compile
+        taken = self.time(1)
+        while taken < seconds:
+            self.loops = math.ceil(self.loops * min(10.0, 1.2 * seconds / max(taken, 1e-9)))
+            taken = self.time(self.loops)
+        self.rounds = min(rounds, max(3, int(budget / taken)))
+
+    def stop(self) -> None:
+        """End the process."""
+        with contextlib.suppress(OSError):
+            self._connection.send("stop")
+        self._process.join(5)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._connection.close()
+
+    def _answer(self) -> Any:
+        if not self._connection.poll(SECONDS_FOR_ONE_ANSWER):
+            raise CannotRun(f"no answer in {SECONDS_FOR_ONE_ANSWER} s")
+        try:
+            answer = self._connection.recv()
+        except (EOFError, ConnectionResetError):
+            self._process.join()
+            raise CannotRun(f"crashed: exit code {self._process.exitcode}") from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def package_of(contestant: str) -> str:
+    """The package that a contestant's name starts with: 'jax' of 'jax.jit, compiled once'."""
+    return re.match(r"\w+", contestant)[0]
+
+
+def _is_ours(contestant: str) -> bool:
+    return package_of(contestant) in ("micrograd_fast", "micrograd_ref")
+
+
+def disagreement(mine: Sequence[float], theirs: Sequence[float], bits: bool) -> str:
+    """Where two results differ, '' if they agree: to the bit, or to 1e-9 of each number.
+
+    What is tiny beside the largest number of all may differ by 1e-12 of that one.
+    """
+    if len(mine) != len(theirs):
+        return f"{len(mine)} numbers, expected {len(theirs)}"
+    floor = 1e-12 * max((abs(y) for y in theirs), default=0.0)
+    for i, (x, y) in enumerate(zip(mine, theirs, strict=True)):
+        if bits:
+            same = struct.pack("d", x) == struct.pack("d", y)
+        else:
+            same = math.isclose(x, y, rel_tol=1e-9, abs_tol=floor)
+        if not same:
+            return f"number {i} is {x!r}, expected {y!r}"
+    return ""
+
+
+def measure(
+    module: str, index: int, rounds: int, seconds: float, budget: float, progress: Any
+) -> Iterator[Row]:
+    """Yield a Row for each contestant of a workload.
+
+    rounds: how often each takes its turn. seconds: how long a turn lasts at least.
+    budget: how many seconds of turns a slow contestant may take. progress: a tqdm bar.
+    """
+    workload: Workload = importlib.import_module(module).WORKLOADS[index]
+    rows = {
+        name: Row(name, {}, cannot=prepare)
+        for name, prepare in workload.contestants.items()
+        if isinstance(prepare, str)
+    }
+    running = [Contestant(module, index, name) for name in workload.contestants if name not in rows]
+
+    def attempt(contestant: Contestant, action: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return action(*arguments)
+        except NotInstalled:
+            rows[contestant.name] = Row(contestant.name, {}, missing=True)
+        except CannotRun as reason:
+            rows[contestant.name] = Row(contestant.name, {}, cannot=str(reason))
+
+    def still_running() -> list[Contestant]:
+        return [contestant for contestant in running if contestant.name not in rows]
+
+    try:
+        progress.set_postfix_str("agreement")
+        for contestant in still_running():
+            attempt(contestant, contestant.prepare)
+            progress.update()
+
+        # Ours is what the others must agree with; the reference, should the fast twin be missing.
+        judges = sorted(still_running(), key=lambda c: ("fast" not in c.name, not _is_ours(c.name)))
+        for contestant in judges[1:]:
+            bits = _is_ours(contestant.name) and _is_ours(judges[0].name)
+            difference = disagreement(contestant.result, judges[0].result, bits)
+            if difference:
+                rows[contestant.name] = Row(
+                    contestant.name, {}, cannot=f"wrong result: {difference}", wrong=True
+                )
+
+        times: dict[str, dict[int, float]] = {contestant.name: {} for contestant in running}
+        if judges and judges[0].bytes is None:
+            progress.set_postfix_str("calibration")
+            for contestant in still_running():
+                attempt(contestant, contestant.calibrate, seconds, rounds, budget)
+                progress.update()
+            for turn in range(rounds):
+                for contestant in still_running():
+                    progress.set_postfix_str(contestant.name)
+                    progress.update()
+                    share = contestant.rounds
+                    if (turn + 1) * share // rounds > turn * share // rounds:
+                        taken = attempt(contestant, contestant.time, contestant.loops)
+                        if taken is not None:
+                            runs = contestant.loops * contestant.units
+                            times[contestant.name][turn] = taken / runs
+
+        for contestant in still_running():
+            peak = attempt(contestant, contestant.peak) if workload.memory else None
+            rows.setdefault(
+                contestant.name,
+                Row(
+                    contestant.name, times[contestant.name], contestant.bytes, peak, contestant.note
+                ),
+            )
+    finally:
+        for contestant in running:
+            contestant.stop()
+    for name in workload.contestants:
+        yield rows[name]
