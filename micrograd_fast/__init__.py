@@ -29,7 +29,7 @@ for _room in ("engine", "nn", "optim", "tape", "graph", "checks"):
         ) from None
 
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
-from micrograd_fast.engine import Value, dot
+from micrograd_fast.engine import Value, detect_anomaly, dot
 from micrograd_fast.engine import sum as sum
 from micrograd_fast.graph import draw_dot, trace
 from micrograd_fast.nn import MLP, Layer, Module, Neuron
@@ -48,6 +48,7 @@ __all__ = [
     "Tape",
     "Value",
     "crosscheck",
+    "detect_anomaly",
     "dot",
     "draw_dot",
     "gradcheck",

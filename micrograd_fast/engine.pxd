@@ -74,7 +74,10 @@ cdef double number(object x, str what) except? -1
 cdef Value operand(object x)
 cdef list values(object xs)
 cdef Value unary_of(Op op, Value a)
+cdef Value node_of(Op op, list held, double exponent)
 cdef Value dot_of(PyObject** xs, PyObject** ys, size_t n, Value start)
+cdef bint is_detecting() noexcept
+cdef int checked_step(Value node) except -1
 cdef int topological_order(
     PyObject** roots, size_t count, bint leaves, Stack* order
 ) except -1

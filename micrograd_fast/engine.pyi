@@ -6,13 +6,14 @@ A Value is a number that remembers which operation made it and from which operan
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-__all__ = ["Value", "dot"]
+__all__ = ["Value", "detect_anomaly", "dot"]
 
 _Number: TypeAlias = float | np.floating[Any] | np.integer[Any] | np.bool_
 _Array: TypeAlias = NDArray[Any]
@@ -174,6 +175,16 @@ class Value:
     @overload
     def __ge__(self, other: _Array, /) -> _Array: ...
     def __float__(self) -> NoReturn: ...
+
+def detect_anomaly() -> AbstractContextManager[None]:
+    """Within this block, an operation that turns finite numbers into nan or inf is an error.
+
+    Raises FloatingPointError at the first one, in building a graph, in `backward` or in a Tape. It
+    names the operation, its operands' data and labels, and in a Tape the row. A forward operation
+    that fails makes no node; after a failure in `backward` the grads are incomplete.
+    Cost: none that can be measured outside the block. Inside it, `backward` takes several times as
+    long, and a Tape as long as the eager graph of each row.
+    """
 
 def dot(
     xs: Iterable[Value | _Number], ys: Iterable[Value | _Number], start: Value | _Number = 0.0

@@ -19,7 +19,8 @@
 enum {
     LEAF, CUSTOM, ADD, SUB, MUL, DIV, POW, POWER, NEG, ABS, EXP, LOG, SQRT, SIN, COS, TANH,
     SIGMOID, RELU, DOT, SUM,
-    DOT_SHARED /* a DOT over pairs of a slot that varies and a shared one */
+    DOT_SHARED, /* a DOT over pairs of a slot that varies and a shared one */
+    DOT_SWAPPED /* the same, recorded with the shared one first */
 };
 
 #define TREE(s) (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])))
@@ -343,7 +344,7 @@ TARGET static void NAME(forward)(const Program *p, const Block *b, int varying) 
     for (const Instruction *in = p->code; in < p->code + p->length; in++) {
         if (VARIES(in->out) != varying) continue;
         double *out = VALUE(in->out);
-        if (in->op == DOT_SHARED) {
+        if (in->op >= DOT_SHARED) {
             NAME(dot_shared)(p, b, in, n);
         } else if (in->op == DOT) {
             NAME(dot)(p, b, in, out, n);
@@ -367,7 +368,7 @@ TARGET static void NAME(backward)(const Program *p, const Block *b, int last) {
         if (!VARIES(in->out) && !last) continue;
         const ptrdiff_t n = VARIES(in->out) ? b->rows : 1;
         const double *out = VALUE(in->out), *g = GRAD(in->out);
-        if (in->op == DOT || in->op == DOT_SHARED) {
+        if (in->op == DOT || in->op >= DOT_SHARED) {
             NAME(dot_backward)(p, b, in, g, n);
         } else if (in->op == SUM) {
             NAME(sum_backward)(p, b, in, g, n);

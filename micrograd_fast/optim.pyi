@@ -9,7 +9,10 @@ __all__ = ["SGD", "Adam"]
 class _Optimizer:
     """What SGD and Adam share: the parameters and the learning rate."""
 
-    params: tuple[Value, ...]
+    @property
+    def params(self) -> tuple[Value, ...]:
+        """The parameters."""
+
 
     def __init__(self, params: Iterable[Value], lr: _Number) -> None: ...
     @property

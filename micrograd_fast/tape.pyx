@@ -7,14 +7,14 @@ from array import array
 cimport cython
 from cpython.buffer cimport PyBUF_STRIDED, PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from libc.stdint cimport INT32_MAX, int32_t
 from libc.string cimport memcmp, memcpy, memset
 
 from .engine cimport (
-    ADD, CONSTANT, CUSTOM, DOT, LEAF, MUL, NEG, POWER, SUM, VISITED, Stack, Value, clear_visited,
-    give_signature, list_items, operands, stack_free, stack_init, topological_order, type_name,
+    ADD, CONSTANT, CUSTOM, DOT, LEAF, MUL, NEG, POWER, SUM, VISITED, Op, Stack, Value,
+    checked_step, give_signature, is_detecting, node_of, list_items, operands, stack_free, stack_init, topological_order, type_name,
 )
 
 __all__ = ["Tape"]
@@ -41,8 +41,9 @@ cdef extern from "kernels.h":
     double (*kernel_sum)(double*, Py_ssize_t) noexcept nogil
     const char* kernel_choose(const char*) noexcept
 
-cdef enum:
-    DOT_SHARED = SUM + 1  # as in kernels.c
+cdef enum:  # as in kernels.c
+    DOT_SHARED = SUM + 1
+    DOT_SWAPPED
 
 cdef bytes wanted_cpu = os.environ.get("MICROGRAD_CPU", "").encode()
 cdef const char* cpu = NULL
@@ -58,16 +59,16 @@ if kernel_choose(cpu) == NULL:
 # Recording. A node is known by its number in topological order.
 
 cdef struct Node:
-    int32_t op
     int32_t x, y  # the operands; y of DOT and SUM: where in items all of them stand
     int32_t count  # of operands
-    int32_t uses
     int32_t next_x, next_y  # the next node that uses x or y
     int32_t chain  # the last + of the chain that it is inside, NONE outside
     int32_t slot
-    bint varying
-    bint output
-    bint fused  # into another node
+    unsigned char op
+    unsigned char uses  # 0, 1, or 2 for more
+    unsigned char varying
+    unsigned char output
+    unsigned char fused  # into another node
 
 cdef struct Term:
     int32_t product  # the node that it is, NONE for a plain value
@@ -113,9 +114,9 @@ cdef class Recording:
         PyMem_Free(self.terms)
 
     cdef int read(self, tuple outputs, tuple inputs) except -1:
-        cdef Value x
-        cdef PyObject* custom = NULL
-        cdef Py_ssize_t i, results = -1, missing = -1
+        cdef Value x, node
+        cdef object custom = None
+        cdef Py_ssize_t i, results = -1, missing = -1, listed = 0
         cdef list roots = list(outputs)
         topological_order(list_items(roots), len(roots), True, &self.order)
         for i in range(len(inputs) - 1, -1, -1):
@@ -124,7 +125,14 @@ cdef class Recording:
                 results, missing = i, -1
             elif not x.flags & VISITED:
                 results, missing = -1, i
-        clear_visited(&self.order)  # before Python can run again, which making an error may let it
+        # The flags go before Python can run again, which making an error may let it.
+        for i in range(<Py_ssize_t>self.order.size):
+            node = <Value>self.order.items[i]
+            node.flags &= ~VISITED
+            if node.op == DOT or node.op == SUM:
+                listed += node.count
+            elif node.op == CUSTOM and custom is None:
+                custom = node
         if len(set(inputs)) != len(inputs):
             raise ValueError("a Tape expects each input once, got one twice")
         if results >= 0:
@@ -133,34 +141,29 @@ cdef class Recording:
             raise ValueError(
                 f"input {missing} is not in the graph of {self.order.size} nodes under the output"
             )
-        for i in range(self.order.size):
-            if (<Value>self.order.items[i]).op == CUSTOM:
-                raise ValueError(
-                    f"a Tape cannot replay the custom operation {(<Value>self.order.items[i])._op!r}"
-                )
+        if custom is not None:
+            raise ValueError(f"a Tape cannot replay the custom operation {custom._op!r}")
         if self.order.size > INT32_MAX // 4:
             raise ValueError(f"a Tape holds up to {INT32_MAX // 4} nodes, got {self.order.size}")
-        self.number(outputs, inputs)
+        self.number(outputs, inputs, listed)
         return 0
 
-    cdef int number(self, tuple outputs, tuple inputs) except -1:
+    cdef int number(self, tuple outputs, tuple inputs, Py_ssize_t listed) except -1:
         """Fill nodes. While this runs, the grad of a node holds its number."""
-        cdef Py_ssize_t n = self.order.size, i, k, held = 0
+        cdef Py_ssize_t n = self.order.size, i, k
         cdef PyObject** graph = self.order.items
         cdef PyObject** operand
         cdef Node* node
         cdef Value x
-        for i in range(n):
-            if (<Value>graph[i]).op == DOT or (<Value>graph[i]).op == SUM:
-                held += (<Value>graph[i]).count
-        self.nodes = <Node*>memory((n + 2) * sizeof(Node))
+        self.nodes = <Node*>PyMem_Calloc(n + 2, sizeof(Node))
+        if self.nodes == NULL:
+            raise MemoryError
         # Fusing turns at most n nodes with two operands each into lists: pairs and a start.
-        self.items = <int32_t*>memory((held + 5 * n) * sizeof(int32_t))
+        self.items = <int32_t*>memory((listed + 5 * n) * sizeof(int32_t))
         self.outputs = <int32_t*>memory(len(outputs) * sizeof(int32_t))
         self.pluses = <int32_t*>memory(n * sizeof(int32_t))
         self.terms = <Term*>memory((n + 1) * sizeof(Term))
         cdef double* grads = <double*>memory(n * sizeof(double))
-        memset(self.nodes, 0, (n + 2) * sizeof(Node))
         self.count = <int32_t>n
         for i in range(n):
             grads[i] = (<Value>graph[i])._grad
@@ -203,7 +206,7 @@ cdef class Recording:
             for k in range(node.count):
                 x = self.operand(node, k)
                 node.varying |= self.nodes[x].varying
-                self.nodes[x].uses += 1
+                self.nodes[x].uses = 1 if self.nodes[x].uses == 0 else 2
         for i in range(self.count - 1, -1, -1):
             node = self.nodes + i
             if node.op == ADD or node.op == MUL:
@@ -393,7 +396,7 @@ cdef class Recording:
         cdef int32_t* operands = self.items + node.y
         cdef int32_t* into = tape.program.terms + terms[0]
         cdef int32_t i, x, y, start = 1 if node.op == DOT else 0
-        cdef bint weighted = node.varying and node.count > 1
+        cdef int32_t shared_first = 0, shared_last = 0
         out.x = self.nodes[operands[0]].slot if node.op == DOT else 0
         out.y = <int32_t>terms[0]
         terms[0] += node.count - start
@@ -405,12 +408,17 @@ cdef class Recording:
         out.count = (node.count - 1) // 2
         for i in range(out.count):
             x, y = self.nodes[operands[2 * i + 1]].slot, self.nodes[operands[2 * i + 2]].slot
-            if x < 0 <= y:
-                x, y = y, x
             into[2 * i], into[2 * i + 1] = x, y
-            weighted &= y < 0 <= x
-        if weighted:
+            shared_first += x < 0 <= y
+            shared_last += y < 0 <= x
+        if not node.varying or out.count == 0:
+            return
+        if shared_last == out.count:
             out.op = DOT_SHARED
+        elif shared_first == out.count:
+            out.op = DOT_SWAPPED
+            for i in range(out.count):
+                into[2 * i], into[2 * i + 1] = into[2 * i + 1], into[2 * i]
 
 
 # Replaying.
@@ -658,6 +666,8 @@ cdef class Tape:
         memcpy(self.block.shared, self.constants, self.program.constants * sizeof(double))
         for i in range(len(self.parameters)):
             self.block.shared[self.program.constants + i] = (<Value>self.parameters[i])._data
+        if is_detecting():
+            self.check(&table, NULL, False)
         kernel_forward(&self.program, &self.block, False)
         shape = self.output_shape(rows)
         out = empty(shape)
@@ -715,6 +725,8 @@ cdef class Tape:
         cdef Py_buffer view
         cdef Table gradient
         cdef Value p
+        if is_detecting():
+            self.check(&table, seeds, True)
         out = empty(self.rows.shape)
         memset(self.block.shared_grads, 0, self.shared_count * sizeof(double))
         PyObject_GetBuffer(out, &view, PyBUF_STRIDED)
@@ -770,6 +782,55 @@ cdef class Tape:
             grad = self.block.grads + slot * self.block.stride
             for i in range(n):
                 grad[i] += weights[i]
+
+    cdef int check(self, Table* table, Table* seeds, bint backward) except -1:
+        """Replay each row as an eager graph, which raises at an anomaly."""
+        cdef Py_ssize_t i
+        for i in range(table.rows):
+            try:
+                self.replay(table, seeds, i, backward)
+            except FloatingPointError as error:
+                raise FloatingPointError(f"row {i}: {error}") from None
+        return 0
+
+    cdef int replay(self, Table* table, Table* seeds, Py_ssize_t row, bint backward) except -1:
+        cdef dict nodes = {}
+        cdef Py_ssize_t i
+        cdef Instruction* step
+        cdef Value node
+        for i in range(self.program.constants):
+            nodes[~i] = Value(self.constants[i])
+        for i in range(len(self.parameters)):
+            slot = ~(self.program.constants + i)
+            nodes[slot] = Value(self.block.shared[~slot], label=self.parameters[i].label)
+        for i in range(self.input_count):
+            nodes[i] = Value(at(table, row, i)[0], label=self.inputs[i].label)
+        for i in range(self.program.length):
+            step = self.program.code + i
+            operands = [nodes[slot] for slot in self.operand_slots(step)]
+            node = node_of(
+                <Op>(DOT if step.op >= DOT_SHARED else step.op),
+                operands,
+                self.constants[~step.y] if step.op == POWER else 0.0,
+            )
+            nodes[step.out] = node
+        if backward:
+            for i in range(self.output_count):
+                node = nodes[self.outputs[i]]
+                node._grad += 1.0 if seeds == NULL else at(seeds, row, i)[0]
+            for i in range(self.program.length - 1, -1, -1):
+                checked_step(nodes[self.program.code[i].out])
+        return 0
+
+    cdef list operand_slots(self, Instruction* step):
+        cdef int32_t* terms = self.program.terms + step.y
+        if step.op == SUM:
+            return [terms[i] for i in range(step.count)]
+        if step.op == DOT_SWAPPED:
+            return [step.x] + [terms[i ^ 1] for i in range(2 * step.count)]
+        if step.op == DOT or step.op == DOT_SHARED:
+            return [step.x] + [terms[i] for i in range(2 * step.count)]
+        return [step.x] if step.op >= POWER else [step.x, step.y]
 
     cdef inline Py_ssize_t work(self) noexcept nogil:
         """Steps for a row."""
@@ -843,16 +904,16 @@ cdef int check_program(Tape tape, Py_ssize_t code, Py_ssize_t outputs) except -1
     cdef bint good = code % 5 == 0 and outputs > 0 and tape.program.constants >= 2
     for i in range(code // 5 if good else 0):
         step = tape.program.code + i
-        good &= ADD <= step.op <= DOT_SHARED
+        good &= ADD <= step.op <= DOT_SWAPPED
         if not good:
             break
-        if step.op == DOT or step.op == DOT_SHARED or step.op == SUM:
+        if step.op >= DOT:
             k = step.count if step.op == SUM else 2 * <Py_ssize_t>step.count
             good &= step.y >= 0 and k >= (step.op == SUM) and step.y + k <= tape.term_count
             if good:
                 for k in range(step.y, step.y + k):
                     good &= is_known(tape, tape.program.terms[k], step.out)
-                    if step.op == DOT_SHARED:
+                    if step.op >= DOT_SHARED:
                         good &= (tape.program.terms[k] >= 0) == ((k - step.y) % 2 == 0)
             good &= step.op == SUM or is_known(tape, step.x, step.out)
         else:

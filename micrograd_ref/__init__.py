@@ -4,7 +4,7 @@ The specification of micrograd_fast: the same names, the same bits, short enough
 """
 
 from .checks import GradCheck, crosscheck, gradcheck
-from .engine import Value, dot
+from .engine import Value, detect_anomaly, dot
 from .engine import sum as sum
 from .graph import draw_dot, trace
 from .nn import MLP, Layer, Module, Neuron
@@ -23,6 +23,7 @@ __all__ = [
     "Tape",
     "Value",
     "crosscheck",
+    "detect_anomaly",
     "dot",
     "draw_dot",
     "gradcheck",

@@ -14,7 +14,10 @@ from .engine import (
     Gradients,
     Operation,
     Value,
+    _apply,
+    _checked_step,
     _gradients,
+    _is_detecting,
     _topological_order,
     _type_name,
 )
@@ -132,12 +135,14 @@ class Tape:
                 f"got {rows.shape}"
             )
         with _alone(self._lock):
-            self._rows, self._input_grad = rows, None
+            self._rows = self._input_grad = None
             self._read = [0.0] * len(self._varying)
             for slot, constant in self._constants.items():
                 self._read[slot] = constant
             for slot, p in zip(self._parameters, self.parameters, strict=True):
                 self._read[slot] = p.data
+            if _is_detecting():
+                self._check(np.atleast_2d(rows))
             self._run(self._read, varying=False)
             results = np.array(
                 [
@@ -145,6 +150,7 @@ class Tape:
                     for values in map(self._evaluate, np.atleast_2d(rows))
                 ]
             ).reshape((*rows.shape[:-1], len(self._outputs)))
+            self._rows = rows
         if not self._single:
             return results
         return results[..., 0] if rows.ndim == 2 else float(results[0])
@@ -172,6 +178,8 @@ class Tape:
         with _alone(self._lock):
             table = np.atleast_2d(rows)
             seeds = seed.reshape(len(table), len(self._outputs))
+            if _is_detecting():
+                self._check(table, seeds)
             input_grad = np.zeros(table.shape)
             shared = [0.0] * len(self._varying)
             for start in range(0, len(table), BLOCK):
@@ -212,6 +220,28 @@ class Tape:
                 for slot, gradient in instruction.gradients(shared, self._read):
                     shared[slot] += gradient
         return [[grad[slot] for slot in self._inputs] for grad in grads]
+
+    def _check(self, table: NDArray[np.float64], seeds: NDArray[np.float64] | None = None) -> None:
+        """Replay each row as an eager graph, which raises at an anomaly."""
+        for i, row in enumerate(table):
+            try:
+                self._replay(row, () if seeds is None else seeds[i])
+            except FloatingPointError as error:
+                raise FloatingPointError(f"row {i}: {error}") from None
+
+    def _replay(self, row: NDArray[np.float64], seeds: Sequence[float]) -> None:
+        nodes = {slot: Value(x) for slot, x in self._constants.items()}
+        for slot, x, data in zip(self._inputs, self.inputs, row, strict=True):
+            nodes[slot] = Value(data, label=x.label)
+        for slot, x in zip(self._parameters, self.parameters, strict=True):
+            nodes[slot] = Value(self._read[slot], label=x.label)
+        for operation, out, operands in self._instructions:
+            nodes[out] = _apply(operation, *[nodes[slot] for slot in operands])
+        if len(seeds):
+            for slot, seed in zip(self._outputs, seeds, strict=True):
+                nodes[slot].grad += seed
+            for instruction in reversed(self._instructions):
+                _checked_step(nodes[instruction.out])
 
     def _evaluate(self, row: NDArray[np.float64]) -> list[float]:
         """The value of every slot for a row."""

@@ -258,7 +258,8 @@ def test_dot_and_sum_have_the_bits_of_the_chains_they_stand_for(mg, pairs, start
         xs, ys = [mg.Value(x) for x, _ in pairs], [mg.Value(y) for _, y in pairs]
         leaves = [mg.Value(start), *xs, *ys]
         # One leaf in many places shows the order of the additions.
-        cases = (xs, ys), (xs[:1] * len(xs), ys), (xs, [1.0] * len(xs))
+        same, first = xs[:1] * len(xs), leaves[:1] * len(xs)
+        cases = (xs, ys), (same, ys), (first, ys), (ys, first), (first, first), (xs, xs)
         found = []
         for case in cases:
             root = build(*case, leaves[0])
