@@ -1,5 +1,6 @@
 """Neural networks over Values: Module, Neuron, Layer and MLP."""
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,6 +16,20 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """The Values that training changes, in a fixed order."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the parameters' data to a file in NumPy's .npz format.
+
+        The file appears whole or not at all: it is written beside path and then renamed.
+        Raises ValueError if a parameter is not finite.
+        """
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Read the parameters' data from a file that save wrote, for a module of the same shape.
+
+        Nothing in the file is executed. Raises ValueError for another file, another module, another
+        number of parameters, or a parameter that is not finite, and then changes nothing.
+        """
 
 class Neuron(Module):
     """activation(b + w[0] * x[0] + w[1] * x[1] + ...).

@@ -3,6 +3,8 @@
 import operator
 import random
 
+from micrograd_ref.nn import _load, _save
+
 from .engine import Value as PyValue
 
 from .engine cimport (
@@ -37,6 +39,22 @@ class Module:
     def parameters(self):
         """The Values that training changes, in a fixed order."""
         return []
+
+    def save(self, path):
+        """Write the parameters' data to a file in NumPy's .npz format.
+
+        The file appears whole or not at all: it is written beside path and then renamed.
+        Raises ValueError if a parameter is not finite.
+        """
+        _save(self, path)
+
+    def load(self, path):
+        """Read the parameters' data from a file that save wrote, for a module of the same shape.
+
+        Nothing in the file is executed. Raises ValueError for another file, another module, another
+        number of parameters, or a parameter that is not finite, and then changes nothing.
+        """
+        _load(self, path)
 
 
 class Neuron(Module):

@@ -13,7 +13,6 @@ class _Optimizer:
     def params(self) -> tuple[Value, ...]:
         """The parameters."""
 
-
     def __init__(self, params: Iterable[Value], lr: _Number) -> None: ...
     @property
     def lr(self) -> float:

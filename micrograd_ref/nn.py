@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import operator
+import os
 import random
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .engine import Value, _operand, dot
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["MLP", "Layer", "Module", "Neuron"]
 
@@ -36,6 +42,82 @@ class Module:
     def parameters(self) -> list[Value]:
         """The Values that training changes, in a fixed order."""
         return []
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the parameters' data to a file in NumPy's .npz format.
+
+        The file appears whole or not at all: it is written beside path and then renamed.
+        Raises ValueError if a parameter is not finite.
+        """
+        _save(self, path)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Read the parameters' data from a file that save wrote, for a module of the same shape.
+
+        Nothing in the file is executed. Raises ValueError for another file, another module, another
+        number of parameters, or a parameter that is not finite, and then changes nothing.
+        """
+        _load(self, path)
+
+
+def _save(module: Any, path: str | os.PathLike[str]) -> None:
+    import tempfile
+    from pathlib import Path
+
+    import numpy as np
+
+    data = np.array([p.data for p in module.parameters()], dtype=np.float64)
+    _check_finite(data, "cannot save")
+    path = Path(path)
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        try:
+            np.savez(file, module=np.array(repr(module)), parameters=data)
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
+            os.replace(file.name, path)
+        except BaseException:
+            file.close()
+            os.unlink(file.name)
+            raise
+
+
+def _load(module: Any, path: str | os.PathLike[str]) -> None:
+    import zipfile
+
+    import numpy as np
+
+    parameters = module.parameters()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = {info.filename: info.file_size for info in archive.infolist()}
+    except zipfile.BadZipFile:
+        found = {}
+    if set(found) != {"module.npy", "parameters.npy"}:
+        raise ValueError(f"{os.fspath(path)!r} is not a file that Module.save wrote")
+    # An array of this size and a header: no file makes load read more.
+    if found["parameters.npy"] > 8 * len(parameters) + 4096 or found["module.npy"] > 1 << 28:
+        raise ValueError(f"{os.fspath(path)!r} holds more than {len(parameters)} parameters")
+    with np.load(path, allow_pickle=False) as file:
+        name, data = str(file["module"]), file["parameters"]
+    if data.shape != (len(parameters),) or data.dtype != np.float64:
+        raise ValueError(
+            f"expected {len(parameters)} parameters of float64, "
+            f"got an array of shape {data.shape} and dtype {data.dtype}"
+        )
+    if name != repr(module):
+        raise ValueError(f"the file holds the parameters of {name}, not of {module!r}")
+    _check_finite(data, "cannot load")
+    for p, x in zip(parameters, data.tolist(), strict=True):
+        p.data = x
+
+
+def _check_finite(data: NDArray[np.float64], what: str) -> None:
+    for i, x in enumerate(data.tolist()):
+        if not math.isfinite(x):
+            raise ValueError(f"{what}: parameter {i} is {x}")
 
 
 class Neuron(Module):
