@@ -379,19 +379,23 @@ LINKS = {
 }
 
 
-DEEP = 30_000  # with so little stack as good as a million with the usual 8 MiB
+DEEP = 50_000  # overflows either stack with the smallest frames that C can have
 
 
-def in_a_thread_with_a_small_stack(mg, fn):
-    """Where recursion overflows early, on every platform."""
-    # CPython 3.13 frees a chain of Python objects in bounded depth, but needs more than 256 KiB.
-    size = 1024 * 1024 if mg.Value.__module__ == "micrograd_ref.engine" else 256 * 1024
-    default = threading.stack_size(size)
+def in_a_thread(fn, stack):
+    """Run fn with a stack of so many KiB, on every platform."""
+    default = threading.stack_size(stack * 1024)
     try:
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(fn).result()
     finally:
         threading.stack_size(default)
+
+
+def small_stack(mg):
+    """KiB enough for compiled nodes. Python objects free each other to the depth of CPython's
+    own limit on recursion, which is for MiB."""
+    return 4096 if mg.Value.__module__ == "micrograd_ref.engine" else 256
 
 
 def test_a_chain_of_a_million_nodes_is_built_differentiated_and_freed(mg):
@@ -406,7 +410,7 @@ def test_a_chain_of_a_million_nodes_is_built_differentiated_and_freed(mg):
         del x
         assert (sys.getrefcount(a), sys.getrefcount(one)) == unused
 
-    in_a_thread_with_a_small_stack(mg, run)
+    in_a_thread(run, small_stack(mg))
 
 
 @pytest.mark.parametrize("link", LINKS.values(), ids=LINKS.keys())
@@ -422,7 +426,7 @@ def test_a_deep_chain_of_every_kind_of_node_is_freed_without_recursion(mg, link)
         del x
         assert (sys.getrefcount(a), sys.getrefcount(one)) == unused
 
-    in_a_thread_with_a_small_stack(mg, run)
+    in_a_thread(run, small_stack(mg))
 
 
 def test_a_deep_chain_of_custom_operations_is_freed_without_recursion(mg):
@@ -447,32 +451,39 @@ def test_a_deep_chain_of_custom_operations_is_freed_without_recursion(mg):
         gc.collect()
         assert sys.getrefcount(a) == unused
 
-    in_a_thread_with_a_small_stack(mg, run)
+    in_a_thread(run, small_stack(mg))
 
 
-def test_a_deep_chain_of_subclass_instances_is_freed_without_recursion(mg):
+@pytest.mark.parametrize(
+    "link",
+    [
+        lambda mg, new, x: new(x),
+        lambda mg, new, x: new(x) * 1.0,
+        lambda mg, new, x: mg.sum([new(-x), new(x)]),
+    ],
+    ids=["alone", "with built-in nodes", "two wide"],
+)
+def test_a_deep_chain_of_subclass_instances_is_freed_without_recursion(mg, link):
     class Link(mg.Value):
         pass
 
-    def run(link):
+    def new(x):
+        return Link(x.data, (x,), "link")
+
+    def run():
         a = Link(2.0)
         gone = weakref.ref(a)
         x = a
         del a
         for _ in range(DEEP):
-            x = link(x)
+            x = link(mg, new, x)
         x.backward()
         assert x.grad == 1.0
         del x
         gc.collect()
         assert gone() is None
 
-    def alone(x):
-        return Link(x.data, (x,), "link")
-
-    in_a_thread_with_a_small_stack(mg, lambda: run(alone))
-    in_a_thread_with_a_small_stack(mg, lambda: run(lambda x: alone(x) * 1.0))
-    in_a_thread_with_a_small_stack(mg, lambda: run(lambda x: mg.sum([alone(-x), alone(x)])))
+    in_a_thread(run, stack=4096)
 
 
 def test_a_deep_chain_in_a_cycle_is_collected_without_recursion(mg):
@@ -490,7 +501,7 @@ def test_a_deep_chain_in_a_cycle_is_collected_without_recursion(mg):
         gc.collect()
         assert gone() is None
 
-    in_a_thread_with_a_small_stack(mg, run)
+    in_a_thread(run, small_stack(mg))
 
 
 def test_a_node_may_have_100_000_operands(mg):

@@ -1,0 +1,201 @@
+"""What outlives a program: pickles and copies of Values and what holds them, saved parameters."""
+
+import copy
+import math
+import os
+import pickle
+import random
+
+import numpy as np
+import pytest
+from bits import bits, record
+
+import micrograd_ref
+
+order = micrograd_ref.engine._topological_order
+
+
+def step():
+    """A custom operation's _backward that can be pickled."""
+
+
+def program(mg):
+    """A graph with every kind of node, differentiated."""
+    a, b = mg.Value(0.5, label="a"), mg.Value(-0.0)
+    custom = mg.Value(3.0, (a, b), "custom")
+    custom._backward = step
+    nodes = [a + b, a - 1, 2 * b, a / 3, -a, abs(b), a**2, a**-0.1, a**b, 2**b]
+    nodes += [
+        getattr(a, name)() for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid")
+    ]
+    nodes += [mg.dot(nodes, reversed(nodes), custom), mg.sum(nodes, 7), b.relu(), mg.dot([], [])]
+    root = mg.sum(nodes)
+    root.label = "root"
+    root.backward()
+    return root
+
+
+WAYS = {
+    **{f"protocol {n}": lambda x, n=n: pickle.loads(pickle.dumps(x, n)) for n in range(2, 6)},
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_graph_comes_back_as_it_was(mg, way):
+    root = program(mg)
+    again = WAYS[way](root)
+    assert again is not root
+    assert record([again]) == record([root])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_graph_that_came_back_goes_on(mg, way):
+    root, again = program(mg), WAYS[way](program(mg))
+    for x in (root, again):
+        for node in order([x]):
+            if not node._children:
+                node.grad = 0.0
+        (x * 2).backward()
+    assert record([again]) == record([root])
+
+
+def test_leaves_that_are_pickled_with_their_graph_stay_in_it(mg):
+    a = mg.Value(2.0)
+    again, root = pickle.loads(pickle.dumps((a, a * a)))
+    root.backward()
+    assert again.grad == 4.0
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_constants_stay_constants(mg, way):
+    a = mg.Value(2.0)
+    root = WAYS[way](a * 3)
+    assert len(mg.Tape(root).parameters) == 1
+
+
+def test_the_depth_of_a_graph_does_not_matter(mg):
+    x = a = mg.Value(0.5)
+    for _ in range(20_000):
+        x = x * a
+    again = pickle.loads(pickle.dumps(x))
+    assert len(order([again])) == 20_001
+    assert again.data == x.data
+    assert len(order([copy.deepcopy(x)])) == 20_001
+
+
+def test_a_closure_that_cannot_be_pickled_is_an_error(mg):
+    out = mg.Value(1.0, (), "custom")
+    out._backward = lambda: None
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(out)
+
+
+def test_a_module_and_its_optimizer_go_on_together(mg):
+    random.seed(3)
+    model = mg.MLP(2, [4, 1], activation="tanh")
+    optimizer = mg.Adam(model.parameters(), lr=0.1)
+
+    def train(model, optimizer):
+        for _ in range(3):
+            optimizer.zero_grad()
+            (model([1.0, -2.0]) - 0.5).__pow__(2).backward()
+            optimizer.step()
+        return [bits(p.data) for p in model.parameters()]
+
+    train(model, optimizer)
+    again = pickle.loads(pickle.dumps((model, optimizer)))
+    assert train(*again) == train(model, optimizer)
+
+
+@pytest.mark.parametrize(
+    "arguments", [([],), ([1],), (None,), ([("nonsense", None, (), 1, 0, "")],)]
+)
+def test_what_is_no_state_of_a_graph_is_refused(mg, arguments):
+    restore, _ = (mg.Value(1.0) + 1).__reduce__()
+    with pytest.raises((ValueError, TypeError, KeyError, IndexError)):
+        restore(*arguments)
+
+
+# Saved parameters.
+
+
+def test_saved_parameters_come_back_with_their_bits(mg, tmp_path):
+    random.seed(1)
+    model, other = mg.MLP(3, [4, 2]), mg.MLP(3, [4, 2])
+    model.parameters()[0].data, model.parameters()[1].data = -0.0, 5e-324
+    model.save(tmp_path / "model.npz")
+    other.load(str(tmp_path / "model.npz"))
+    assert [bits(p.data) for p in other.parameters()] == [bits(p.data) for p in model.parameters()]
+    assert os.listdir(tmp_path) == ["model.npz"]
+
+
+def test_the_packages_read_each_others_files(mg, tmp_path):
+    import micrograd_fast
+
+    for writer, reader in ((micrograd_ref, micrograd_fast), (micrograd_fast, micrograd_ref)):
+        model, other = writer.MLP(1, [2]), reader.MLP(1, [2])
+        model.save(tmp_path / "model")
+        other.load(tmp_path / "model")
+        assert [p.data for p in other.parameters()] == [p.data for p in model.parameters()]
+
+
+def refused(model, path, message):
+    before = [p.data for p in model.parameters()]
+    with pytest.raises(ValueError, match=message):
+        model.load(path)
+    assert [p.data for p in model.parameters()] == before
+
+
+def test_what_does_not_fit_is_refused_and_changes_nothing(mg, tmp_path):
+    path = tmp_path / "model.npz"
+    mg.MLP(2, [3, 1]).save(path)
+    refused(
+        mg.MLP(2, [4, 1]), path, "expected 17 parameters of float64, got an array of shape .13,"
+    )
+    refused(mg.MLP(2, [3, 1], activation="tanh"), path, "holds the parameters of MLP of .*ReLU")
+
+
+class Bomb:
+    def __reduce__(self):
+        return pytest.fail, ("something in the file was executed",)
+
+
+def test_another_file_is_refused_and_nothing_in_it_is_executed(mg, tmp_path):
+    model, path = mg.MLP(1, [1]), tmp_path / "file.npz"
+    path.write_bytes(b"no archive")
+    refused(model, path, "is not a file that Module.save wrote")
+    path.write_bytes(pickle.dumps(Bomb()))
+    refused(model, path, "is not a file that Module.save wrote")
+    np.savez(path, weights=np.zeros(2))
+    refused(model, path, "is not a file that Module.save wrote")
+    name = np.array(repr(model))
+    with open(path, "wb") as file:
+        np.savez(file, module=name, parameters=np.array([Bomb(), Bomb()]))
+    refused(model, path, "allow_pickle=False")
+    np.savez(path, module=name, parameters=np.zeros(2, dtype=np.float32))
+    refused(model, path, "dtype float32")
+    np.savez(path, module=name, parameters=np.zeros(1000))
+    refused(model, path, "holds more than 2 parameters")
+    np.savez(path, module=name, parameters=np.array([0.0, math.nan]))
+    refused(model, path, "cannot load: parameter 1 is nan")
+
+
+def test_a_failed_save_leaves_the_old_file_whole(mg, tmp_path, monkeypatch):
+    model, path = mg.MLP(1, [1]), tmp_path / "model.npz"
+    model.save(path)
+    before = path.read_bytes()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space left"):
+        model.save(path)
+    monkeypatch.undo()
+    model.parameters()[1].data = math.inf
+    with pytest.raises(ValueError, match="cannot save: parameter 1 is inf"):
+        model.save(path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["model.npz"]
