@@ -32,7 +32,17 @@ from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
 from micrograd_fast.engine import Value, detect_anomaly, dot
 from micrograd_fast.engine import sum as sum
 from micrograd_fast.graph import draw_dot, trace
-from micrograd_fast.nn import MLP, Layer, Module, Neuron
+from micrograd_fast.nn import (
+    MLP,
+    Layer,
+    Module,
+    Neuron,
+    binary_cross_entropy,
+    cross_entropy,
+    hinge,
+    mse,
+    softmax,
+)
 from micrograd_fast.optim import SGD, Adam
 from micrograd_fast.tape import Tape
 
@@ -47,10 +57,15 @@ __all__ = [
     "Neuron",
     "Tape",
     "Value",
+    "binary_cross_entropy",
+    "cross_entropy",
     "crosscheck",
     "detect_anomaly",
     "dot",
     "draw_dot",
     "gradcheck",
+    "hinge",
+    "mse",
+    "softmax",
     "trace",
 ]

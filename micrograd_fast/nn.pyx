@@ -1,4 +1,4 @@
-"""Neural networks over Values: Module, Neuron, Layer and MLP."""
+"""Neural networks over Values: Module, Neuron, Layer and MLP, and losses."""
 
 import operator
 import random
@@ -6,16 +6,26 @@ import random
 from micrograd_ref.nn import _load, _save
 
 from .engine import Value as PyValue
+from .engine import dot, sum
 
 from .engine cimport (
     LEAF, RELU, SIGMOID, TANH, Op, Value, dot_of, list_items, operand, unary_of, values,
 )
 
-__all__ = ["MLP", "Layer", "Module", "Neuron"]
+__all__ = [
+    "MLP",
+    "Layer",
+    "Module",
+    "Neuron",
+    "binary_cross_entropy",
+    "cross_entropy",
+    "hinge",
+    "mse",
+    "softmax",
+]
 
 cdef dict ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid", "linear": "Linear"}
 cdef dict ACTIVATION_OPS = {"relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "linear": LEAF}
-
 
 cdef object size(object n, str what):
     if operator.index(n) < 1:
@@ -169,3 +179,103 @@ cdef list layer_outputs(object layer, list x):
         neuron_output(neuron, x) if type(neuron) is Neuron else neuron(x)
         for neuron in layer.neurons
     ]
+
+
+def mse(predictions, targets):
+    """The mean of (prediction - target) ** 2.
+
+    predictions, targets: as many Values or numbers each, at least one.
+    Raises ValueError if their numbers differ or there are none.
+    """
+    pairs = pairs_of("mse", predictions, targets)
+    return sum([(prediction - target) ** 2 for prediction, target in pairs]) / len(pairs)
+
+
+def hinge(scores, labels):
+    """The mean of relu(1 - label * score), the max-margin loss.
+
+    scores, labels: as many Values or numbers each, at least one; a label is -1 or 1.
+    Raises ValueError if their numbers differ or there are none.
+    """
+    pairs = pairs_of("hinge", scores, labels)
+    return sum([(1 - label * score).relu() for score, label in pairs]) / len(pairs)
+
+
+def binary_cross_entropy(logits, targets):
+    """The mean of -log(p) for a target of 1 and -log(1 - p) for 0, where p = sigmoid(logit).
+
+    logits, targets: as many Values or numbers each, at least one; a target lies in [0, 1].
+    Computed as log(1 + e**logit) - target * logit, without overflow.
+    Raises ValueError if their numbers differ or there are none.
+    """
+    pairs = pairs_of("binary_cross_entropy", logits, targets)
+    losses = [log_sum_exp([operand(0.0), logit]) - target * logit for logit, target in pairs]
+    return sum(losses) / len(pairs)
+
+
+def softmax(logits):
+    """e**logit / (the sum of all e**logit) for each of the logits: positive Values with the sum 1.
+
+    The largest logit is subtracted first, so nothing overflows.
+    Raises ValueError if there are none.
+    """
+    logits = at_least_one("softmax", logits)
+    powers, _ = shifted_powers(logits)
+    total = sum(powers)
+    return [power / total for power in powers]
+
+
+def cross_entropy(logits, target):
+    """-log(softmax(logits)[target]).
+
+    target: the number of a class, or a weight for each class with the sum 1 (one-hot, say) of
+    Values or numbers; under a Tape, weights that are inputs let the class vary by row.
+    Computed as log-sum-exp, without overflow.
+    Raises ValueError for no logits or another number of weights, IndexError for a class that does
+    not exist.
+    """
+    logits = at_least_one("cross_entropy", logits)
+    try:
+        number = operator.index(target)
+    except TypeError:
+        weights = class_weights(target, len(logits))
+        return log_sum_exp(logits) - dot(weights, logits)
+    if not 0 <= number < len(logits):
+        raise IndexError(f"the class must be from 0 to {len(logits) - 1}, got {number}")
+    return log_sum_exp(logits) - logits[number]
+
+cdef object log_sum_exp(logits):
+    powers, largest = shifted_powers(logits)
+    return largest + sum(powers).log()
+
+cdef object shifted_powers(logits):
+    """e**(logit - largest) for each of them, and the largest.
+
+    The largest is a Value, so that under a Tape each row has its own.
+    """
+    largest = logits[0]
+    for logit in logits[1:]:
+        largest = largest + (logit - largest).relu()
+    return [(logit - largest).exp() for logit in logits], largest
+
+cdef object pairs_of(loss, xs, ys):
+    xs, ys = [operand(x) for x in xs], [operand(y) for y in ys]
+    if len(xs) != len(ys) or not xs:
+        raise ValueError(
+            f"{loss} expects as many of both and at least one, got {len(xs)} and {len(ys)}"
+        )
+    return list(zip(xs, ys, strict=True))
+
+cdef object at_least_one(loss, logits):
+    logits = [operand(logit) for logit in logits]
+    if not logits:
+        raise ValueError(f"{loss} expects at least one logit, got none")
+    return logits
+
+cdef object class_weights(target, classes):
+    weights = [operand(weight) for weight in target]
+    if len(weights) != classes:
+        raise ValueError(
+            f"cross_entropy expects a weight for each of {classes} classes, got {len(weights)}"
+        )
+    return weights

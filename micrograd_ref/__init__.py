@@ -7,7 +7,17 @@ from .checks import GradCheck, crosscheck, gradcheck
 from .engine import Value, detect_anomaly, dot
 from .engine import sum as sum
 from .graph import draw_dot, trace
-from .nn import MLP, Layer, Module, Neuron
+from .nn import (
+    MLP,
+    Layer,
+    Module,
+    Neuron,
+    binary_cross_entropy,
+    cross_entropy,
+    hinge,
+    mse,
+    softmax,
+)
 from .optim import SGD, Adam
 from .tape import Tape
 
@@ -22,10 +32,15 @@ __all__ = [
     "Neuron",
     "Tape",
     "Value",
+    "binary_cross_entropy",
+    "cross_entropy",
     "crosscheck",
     "detect_anomaly",
     "dot",
     "draw_dot",
     "gradcheck",
+    "hinge",
+    "mse",
+    "softmax",
     "trace",
 ]

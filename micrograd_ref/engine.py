@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
 __all__ = ["Value", "detect_anomaly", "dot"]
 
@@ -110,6 +110,7 @@ def power(x: float, k: float) -> float:
     return pow(x, k)
 
 
+T = TypeVar("T")
 Gradients = list[tuple[int, float]]
 
 # The operations: each with its value, and with the gradient that it passes to each operand.
@@ -252,7 +253,7 @@ def _apply(operation: Operation, *operands: Value) -> Value:
     return out
 
 
-def _binary(name: str, left: Any, right: Any) -> Any:
+def _binary(name: str, left: Any, right: Any) -> Value:
     """The node of a binary operator, or an object array of them if one side is an array."""
     if _is_array(left):
         return _elementwise(lambda x: _binary(name, x, right), left)
@@ -261,10 +262,11 @@ def _binary(name: str, left: Any, right: Any) -> Any:
     return _apply(OPERATIONS[name], _operand(left), _operand(right))
 
 
-def _elementwise(fn: Callable[[Any], Any], array: Any) -> Any:
+def _elementwise(fn: Callable[[Any], T], array: Any) -> T:
+    """An object array of fn of each element; for annotations, which ignore arrays, an element."""
     import numpy as np
 
-    return np.frompyfunc(fn, 1, 1)(array)
+    return cast(T, np.frompyfunc(fn, 1, 1)(array))
 
 
 def _gradients(operation: Operation, g: float, out: float, data: list[float]) -> Gradients:
@@ -530,38 +532,38 @@ class Value(_Fields):
         for node in reversed(order):
             _checked_step(node) if _detecting else node._backward()
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Any) -> Value:
         return _binary("+", self, other)
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Any) -> Value:
         return _binary("+", other, self)
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Any) -> Value:
         return _binary("-", self, other)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Any) -> Value:
         return _binary("-", other, self)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Any) -> Value:
         return _binary("*", self, other)
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: Any) -> Value:
         return _binary("*", other, self)
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Any) -> Value:
         return _binary("/", self, other)
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Any) -> Value:
         return _binary("/", other, self)
 
-    def __pow__(self, other: Any, modulo: None = None) -> Any:
+    def __pow__(self, other: Any, modulo: None = None) -> Value:
         if modulo is not None:
             return NotImplemented
         if _is_number(other):
             return _apply(constant_power(float(other)), self)
         return _binary("**", self, other)
 
-    def __rpow__(self, other: Any, modulo: None = None) -> Any:
+    def __rpow__(self, other: Any, modulo: None = None) -> Value:
         if modulo is not None:
             return NotImplemented
         return _binary("**", other, self)

@@ -1,4 +1,4 @@
-"""Neural networks over Values: Module, Neuron, Layer and MLP."""
+"""Neural networks over Values: Module, Neuron, Layer and MLP, and losses."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .engine import Value, _operand, dot
+from .engine import Value, _operand, dot, sum
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["MLP", "Layer", "Module", "Neuron"]
+__all__ = [
+    "MLP",
+    "Layer",
+    "Module",
+    "Neuron",
+    "binary_cross_entropy",
+    "cross_entropy",
+    "hinge",
+    "mse",
+    "softmax",
+]
 
 _ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid", "linear": "Linear"}
 
@@ -215,3 +225,108 @@ class MLP(Module):
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(str(layer) for layer in self.layers)}]"
+
+
+def mse(predictions: Iterable[Any], targets: Iterable[Any]) -> Value:
+    """The mean of (prediction - target) ** 2.
+
+    predictions, targets: as many Values or numbers each, at least one.
+    Raises ValueError if their numbers differ or there are none.
+    """
+    pairs = _pairs("mse", predictions, targets)
+    return sum([(prediction - target) ** 2 for prediction, target in pairs]) / len(pairs)
+
+
+def hinge(scores: Iterable[Any], labels: Iterable[Any]) -> Value:
+    """The mean of relu(1 - label * score), the max-margin loss.
+
+    scores, labels: as many Values or numbers each, at least one; a label is -1 or 1.
+    Raises ValueError if their numbers differ or there are none.
+    """
+    pairs = _pairs("hinge", scores, labels)
+    return sum([(1 - label * score).relu() for score, label in pairs]) / len(pairs)
+
+
+def binary_cross_entropy(logits: Iterable[Any], targets: Iterable[Any]) -> Value:
+    """The mean of -log(p) for a target of 1 and -log(1 - p) for 0, where p = sigmoid(logit).
+
+    logits, targets: as many Values or numbers each, at least one; a target lies in [0, 1].
+    Computed as log(1 + e**logit) - target * logit, without overflow.
+    Raises ValueError if their numbers differ or there are none.
+    """
+    pairs = _pairs("binary_cross_entropy", logits, targets)
+    losses = [_log_sum_exp([_operand(0.0), logit]) - target * logit for logit, target in pairs]
+    return sum(losses) / len(pairs)
+
+
+def softmax(logits: Iterable[Any]) -> list[Value]:
+    """e**logit / (the sum of all e**logit) for each of the logits: positive Values with the sum 1.
+
+    The largest logit is subtracted first, so nothing overflows.
+    Raises ValueError if there are none.
+    """
+    logits = _at_least_one("softmax", logits)
+    powers, _ = _powers(logits)
+    total = sum(powers)
+    return [power / total for power in powers]
+
+
+def cross_entropy(logits: Iterable[Any], target: Any) -> Value:
+    """-log(softmax(logits)[target]).
+
+    target: the number of a class, or a weight for each class with the sum 1 (one-hot, say) of
+    Values or numbers; under a Tape, weights that are inputs let the class vary by row.
+    Computed as log-sum-exp, without overflow.
+    Raises ValueError for no logits or another number of weights, IndexError for a class that does
+    not exist.
+    """
+    logits = _at_least_one("cross_entropy", logits)
+    try:
+        number = operator.index(target)
+    except TypeError:
+        weights = _weights(target, len(logits))
+        return _log_sum_exp(logits) - dot(weights, logits)
+    if not 0 <= number < len(logits):
+        raise IndexError(f"the class must be from 0 to {len(logits) - 1}, got {number}")
+    return _log_sum_exp(logits) - logits[number]
+
+
+def _log_sum_exp(logits: list[Value]) -> Value:
+    powers, largest = _powers(logits)
+    return largest + sum(powers).log()
+
+
+def _powers(logits: list[Value]) -> tuple[list[Value], Value]:
+    """e**(logit - largest) for each of them, and the largest.
+
+    The largest is a Value, so that under a Tape each row has its own.
+    """
+    largest = logits[0]
+    for logit in logits[1:]:
+        largest = largest + (logit - largest).relu()
+    return [(logit - largest).exp() for logit in logits], largest
+
+
+def _pairs(loss: str, xs: Iterable[Any], ys: Iterable[Any]) -> list[tuple[Value, Value]]:
+    xs, ys = [_operand(x) for x in xs], [_operand(y) for y in ys]
+    if len(xs) != len(ys) or not xs:
+        raise ValueError(
+            f"{loss} expects as many of both and at least one, got {len(xs)} and {len(ys)}"
+        )
+    return list(zip(xs, ys, strict=True))
+
+
+def _at_least_one(loss: str, logits: Iterable[Any]) -> list[Value]:
+    logits = [_operand(logit) for logit in logits]
+    if not logits:
+        raise ValueError(f"{loss} expects at least one logit, got none")
+    return logits
+
+
+def _weights(target: Any, classes: int) -> list[Value]:
+    weights = [_operand(weight) for weight in target]
+    if len(weights) != classes:
+        raise ValueError(
+            f"cross_entropy expects a weight for each of {classes} classes, got {len(weights)}"
+        )
+    return weights
