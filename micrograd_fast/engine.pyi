@@ -175,6 +175,8 @@ class Value:
     @overload
     def __ge__(self, other: _Array, /) -> _Array: ...
     def __float__(self) -> NoReturn: ...
+    def _repr_html_(self) -> str:
+        """What a notebook shows: data, grad, label and operation."""
 
 def detect_anomaly() -> AbstractContextManager[None]:
     """Within this block, an operation that turns finite numbers into nan or inf is an error.

@@ -967,6 +967,10 @@ cdef class Value:
     def __repr__(self):
         return f"Value(data={self._data!r})"
 
+    def _repr_html_(self):
+        """What a notebook shows: data, grad, label and operation."""
+        return html_table(self)
+
     def __reduce__(self):
         if self.op == LEAF:
             fields = type(self), self._data, self._grad, self.label, bool(self.flags & CONSTANT)
@@ -976,6 +980,13 @@ cdef class Value:
         numbers = {node: i for i, node in enumerate(order)}
         return _restore_graph, ([saved(node, numbers) for node in order],)
 
+
+cdef object html_table(Value node):
+    from html import escape
+
+    fields = {"data": repr(node.data), "grad": repr(node.grad), "label": node.label, "op": node._op}
+    cells = [f"<tr><th>{name}</th><td>{escape(text)}</td></tr>" for name, text in fields.items()]
+    return f"<table>{''.join(cells)}</table>"
 
 cdef tuple children_of(Value node):
     cdef PyObject** held = operands(node)

@@ -27,6 +27,9 @@ class Module:
     def parameters(self) -> list[Value]:
         """The Values that training changes, in a fixed order."""
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the number of parameters, where repr lists every neuron."""
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the parameters' data to a file in NumPy's .npz format.
 

@@ -50,6 +50,10 @@ class Module:
         """The Values that training changes, in a fixed order."""
         return []
 
+    def _repr_html_(self):
+        """What a notebook shows: the number of parameters, where repr lists every neuron."""
+        return f"{type(self).__name__} with {len(self.parameters())} parameters"
+
     def save(self, path):
         """Write the parameters' data to a file in NumPy's .npz format.
 

@@ -341,7 +341,9 @@ def _checked_step(node: Value) -> None:
             )
 
 
-def _topological_order(roots: Iterable[Value]) -> list[Value]:
+def _topological_order(
+    roots: Iterable[Value], operands: Callable[[Value], Iterable[Value]] = lambda x: x._children
+) -> list[Value]:
     """Every node under the roots once, operands before the nodes made of them.
 
     Depth-first, operands in order, without recursion.
@@ -352,7 +354,7 @@ def _topological_order(roots: Iterable[Value]) -> list[Value]:
         if root in visited:
             continue
         visited.add(root)
-        pending = [(root, iter(root._children))]
+        pending = [(root, iter(operands(root)))]
         while pending:
             node, children = pending[-1]
             child = next((child for child in children if child not in visited), None)
@@ -361,7 +363,7 @@ def _topological_order(roots: Iterable[Value]) -> list[Value]:
                 pending.pop()
             else:
                 visited.add(child)
-                pending.append((child, iter(child._children)))
+                pending.append((child, iter(operands(child))))
     return order
 
 
@@ -624,6 +626,10 @@ class Value(_Fields):
     def __repr__(self) -> str:
         return f"Value(data={self._data!r})"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: data, grad, label and operation."""
+        return _html_table(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self._operation is _LEAF:
             fields = type(self), self._data, self._grad, self._label, self._constant
@@ -709,6 +715,14 @@ def _string(x: Any, what: str) -> str:
     if not isinstance(x, str):
         raise TypeError(f"the {what} of a Value must be a str, not '{_type_name(x)}'")
     return str.__str__(x)
+
+
+def _html_table(node: Any) -> str:
+    from html import escape
+
+    fields = {"data": repr(node.data), "grad": repr(node.grad), "label": node.label, "op": node._op}
+    cells = [f"<tr><th>{name}</th><td>{escape(text)}</td></tr>" for name, text in fields.items()]
+    return f"<table>{''.join(cells)}</table>"
 
 
 def _compare(relation: Callable[[float, float], bool], left: Value, right: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .engine import _topological_order, _type_name
@@ -14,17 +15,24 @@ __all__ = ["draw_dot", "trace"]
 
 def trace(root: Any) -> tuple[set[Any], set[tuple[Any, Any]]]:
     """The nodes under root, and the edges between them as (operand, result) pairs."""
-    nodes = _nodes(root)
+    _check_root(root)
+    nodes = _topological_order([root])
     return set(nodes), {(child, node) for node in nodes for child in node._children}
 
 
 def draw_dot(
-    root: Any, format: str = "svg", rankdir: str = "LR", max_nodes: int = 1000
+    root: Any,
+    format: str = "svg",
+    rankdir: str = "LR",
+    max_nodes: int = 1000,
+    expand: bool = False,
 ) -> graphviz.Digraph:
     """Draw the graph under root: a record for each Value, an oval for its operation.
 
     format: the one that Graphviz writes and a notebook shows, such as 'svg' or 'png'.
     rankdir: 'LR' draws from left to right, 'TB' from top to bottom.
+    expand: whether a dot or sum is drawn as the * and + nodes that it stands for; if not, beyond
+    eight operands, the others are an ellipsis.
     Returns a graphviz.Digraph: it shows itself in a notebook, render() writes a file (this needs
     the program `dot`), and its text is in .source.
     Raises ValueError for another rankdir or for more than max_nodes nodes.
@@ -33,7 +41,9 @@ def draw_dot(
 
     if rankdir not in ("LR", "TB"):
         raise ValueError(f"rankdir must be 'LR' or 'TB', got {rankdir!r}")
-    nodes = _nodes(root)
+    _check_root(root)
+    shown = _written_out(root) if expand else {}
+    nodes = _topological_order([root], lambda node: _shown(node, shown)[1])
     if len(nodes) > max_nodes:
         raise ValueError(
             f"the graph has {len(nodes)} nodes, more than max_nodes={max_nodes}: "
@@ -45,19 +55,60 @@ def draw_dot(
         label = _escape(node.label, special="{}|<>")
         record = f"{{ {label} | data {node.data:.4f} | grad {node.grad:.4f} }}"
         dot.node(name, label=record, shape="record")
-        if node._op:
-            operation = f"{name}op"
-            dot.node(operation, label=graphviz.nohtml(_escape(node._op)))
-            dot.edge(operation, name)
-            for child in dict.fromkeys(node._children):
-                dot.edge(names[child], operation)
+        operation, operands = _shown(node, shown)
+        if operation:
+            oval = f"{name}op"
+            dot.node(oval, label=graphviz.nohtml(_escape(operation)))
+            dot.edge(oval, name)
+            for child in dict.fromkeys(operands):
+                dot.edge(names[child], oval)
+            if not expand and len(operands) < len(node._children):
+                dot.node(f"{name}more", label="...", shape="none")
+                dot.edge(f"{name}more", oval)
     return dot
 
 
-def _nodes(root: Any) -> list[Any]:
+@dataclass(eq=False, frozen=True)
+class _Step:
+    """A node that a dot or sum stands for."""
+
+    _op: str
+    data: float
+    grad: float
+    _children: tuple[Any, ...]
+    label: str = ""
+
+
+def _shown(node: Any, written_out: dict[Any, _Step]) -> tuple[str, tuple[Any, ...]]:
+    """The operation and the operands of a node, as they are drawn."""
+    node = written_out.get(node, node)
+    few = node._op not in ("dot", "sum") or len(node._children) <= 8
+    return node._op, node._children if few else node._children[:8]
+
+
+def _written_out(root: Any) -> dict[Any, _Step]:
+    """The last step of each dot and sum under root, with those before it as operands.
+
+    Within the chain, every node has the gradient of its end.
+    """
+    steps = {}
+    node: Any
+    for node in _topological_order([root]):
+        if node._op not in ("dot", "sum") or len(node._children) == 1:
+            continue
+        start, *terms = node._children
+        if node._op == "dot":
+            pairs = zip(terms[::2], terms[1::2], strict=True)
+            terms = [_Step("*", x.data * y.data, node.grad, (x, y)) for x, y in pairs]
+        for term in terms:
+            start = _Step("+", start.data + term.data, node.grad, (start, term))
+        steps[node] = start
+    return steps
+
+
+def _check_root(root: Any) -> None:
     if not hasattr(root, "_children"):
         raise TypeError(f"a graph starts at a Value, not at '{_type_name(root)}'")
-    return _topological_order([root])
 
 
 def _escape(text: str, special: str = "") -> str:

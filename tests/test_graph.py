@@ -113,9 +113,37 @@ def test_direction_and_format_are_options(mg):
 
 
 def test_a_graph_of_as_many_nodes_as_the_limit_is_drawn(mg):
-    root = mg.sum([1.0] * 998)  # with the start and itself 1,000 nodes
+    root = mg.Value(0.0, [mg.Value(1.0) for _ in range(999)], "all")
     assert mg.draw_dot(root).source.count("shape=record") == 1000
     assert mg.draw_dot(root + 1, max_nodes=1002).source.count("shape=record") == 1002
+
+
+def test_of_a_dot_with_many_operands_eight_are_drawn(mg):
+    few = mg.draw_dot(mg.dot([1.0] * 3, [2.0] * 3)).source
+    assert (few.count("shape=record"), few.count("...")) == (8, 0)
+    for root in (mg.dot([1.0] * 4, [2.0] * 4), mg.sum([1.0] * 500)):
+        many = mg.draw_dot(root, max_nodes=9).source
+        assert (many.count("shape=record"), many.count('label="..."')) == (9, 1)
+    custom = mg.Value(0.0, [mg.Value(1.0) for _ in range(20)], "all")
+    assert mg.draw_dot(custom).source.count("shape=record") == 21
+
+
+def test_a_dot_is_drawn_as_what_it_stands_for(mg):
+    def picture(fused):
+        a, b = mg.Value(2.0, label="a"), mg.Value(-3.0, label="b")
+        s, c = mg.Value(1.0, label="s"), mg.Value(0.5, label="c")
+        n = mg.dot([a, c], [b, a], s) if fused else (s + a * b) + c * a
+        n.label = "n"
+        out = n.tanh() + (mg.sum([a, n], b) if fused else (b + a) + n)
+        out.backward()
+        return mg.draw_dot(out, expand=True).source
+
+    assert picture(fused=True) == picture(fused=False)
+
+
+def test_a_dot_of_nothing_is_drawn_as_it_is(mg):
+    for root in (mg.dot([], [], 2.0), mg.sum([])):
+        assert mg.draw_dot(root, expand=True).source == mg.draw_dot(root).source
 
 
 def test_drawing_changes_nothing(mg):

@@ -38,7 +38,9 @@ def members(cls):
 
     Operators, initialisers and the like are compared by what they do: a compiled class has slots.
     """
-    underscored = {"_backward", "_children", "_op", "_prev"} if cls.__name__ == "Value" else set()
+    underscored = {"_repr_html_"}
+    if cls.__name__ == "Value":
+        underscored |= {"_backward", "_children", "_op", "_prev"}
     names = [name for base in cls.__mro__[:-1] for name in vars(base)]
     return sorted({name for name in names if not name.startswith("_") or name in underscored})
 
@@ -153,6 +155,7 @@ def test_a_value_has_the_same_attributes():
         "_children",
         "_op",
         "_prev",
+        "_repr_html_",
     }
     assert {n for n in dir(ref) if n[:2] != "__"} - private == {
         n for n in dir(fast) if n[:2] != "__"
