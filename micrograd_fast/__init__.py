@@ -13,7 +13,7 @@ backend = os.environ.get("MICROGRAD_BACKEND", "fast")
 if backend not in ("fast", "ref"):
     raise ImportError(f"MICROGRAD_BACKEND must be 'fast' or 'ref', got {backend!r}")
 
-for _room in ("engine", "nn", "optim", "tape", "graph", "checks"):
+for _room in ("engine", "nn", "optim", "tape", "graph", "checks", "arrays", "plot"):
     if backend == "ref":
         _module = importlib.import_module(f"micrograd_ref.{_room}")
         sys.modules[f"{__name__}.{_room}"] = globals()[_room] = _module
@@ -28,6 +28,7 @@ for _room in ("engine", "nn", "optim", "tape", "graph", "checks"):
             "source tree, or use the reference with MICROGRAD_BACKEND=ref"
         ) from None
 
+from micrograd_fast.arrays import array, data, grad
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
 from micrograd_fast.engine import Value, detect_anomaly, dot
 from micrograd_fast.engine import sum as sum
@@ -44,6 +45,7 @@ from micrograd_fast.nn import (
     softmax,
 )
 from micrograd_fast.optim import SGD, Adam
+from micrograd_fast.plot import plot_boundary, plot_history
 from micrograd_fast.tape import Tape
 
 # sum is reached as micrograd_fast.sum: a star import must not shadow the builtin.
@@ -57,15 +59,20 @@ __all__ = [
     "Neuron",
     "Tape",
     "Value",
+    "array",
     "binary_cross_entropy",
     "cross_entropy",
     "crosscheck",
+    "data",
     "detect_anomaly",
     "dot",
     "draw_dot",
+    "grad",
     "gradcheck",
     "hinge",
     "mse",
+    "plot_boundary",
+    "plot_history",
     "softmax",
     "trace",
 ]

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from . import backend
+from . import backend, plot_boundary
 
 REQUIRED = {"matplotlib": "matplotlib", "scikit-learn": "sklearn", "tqdm": "tqdm"}
 L2 = 1e-4
@@ -206,39 +206,11 @@ def report(what: str, text: object) -> None:
 
 def draw_boundary(model: Any, data: Data, path: Path) -> None:
     """Write a PNG of the data over the model's score in the plane around it."""
-    import numpy as np
     from matplotlib.figure import Figure  # no pyplot: it works without a display
 
-    points, labels = np.array(data.points), np.array(data.labels)
-    (left, bottom), (right, top) = points.min(axis=0) - 0.5, points.max(axis=0) + 0.5
-    xs, ys = np.linspace(left, right, 80), np.linspace(bottom, top, 60)
-    scores = np.array([[model([x, y]).data for x in xs] for y in ys])
-
     figure = Figure(figsize=(7.2, 4.6), dpi=120, layout="constrained")
-    axes = figure.add_subplot()
-    shades = axes.contourf(
-        xs, ys, np.clip(scores, -3, 3), np.linspace(-3, 3, 25), cmap="PuOr", vmin=-4.5, vmax=4.5
-    )
-    bar = figure.colorbar(shades, label="score of the network", ticks=range(-3, 4), shrink=0.8)
-    bar.ax.set_yticklabels(["-3 or less", "-2", "-1", "0", "1", "2", "3 or more"])
-    if scores.min() < 0 < scores.max():
-        axes.contour(xs, ys, scores, levels=[0.0], colors="black", linewidths=1.5)
-        axes.plot([], [], color="black", linewidth=1.5, label="decision boundary, score 0")
-    for label, moon, color in ((-1, "upper moon", "#b35806"), (1, "lower moon", "#542788")):
-        axes.scatter(
-            points[labels == label, 0],
-            points[labels == label, 1],
-            s=34,
-            color=color,
-            edgecolors="white",
-            label=f"{moon}, label {label:+d}",
-        )
-    axes.set(
-        title=f"Two moons, told apart by an MLP with {len(model.parameters())} parameters",
-        xlabel="x1",
-        ylabel="x2",
-        aspect="equal",
-    )
+    axes = plot_boundary(model, data.points, data.labels, figure.add_subplot())
+    axes.set_title(f"Two moons, told apart by an MLP with {len(model.parameters())} parameters")
     figure.legend(loc="outside lower center", ncols=3)
     figure.savefig(path, format="png")
 

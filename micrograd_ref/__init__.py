@@ -3,6 +3,7 @@
 The specification of micrograd_fast: the same names, the same bits, short enough to read.
 """
 
+from .arrays import array, data, grad
 from .checks import GradCheck, crosscheck, gradcheck
 from .engine import Value, detect_anomaly, dot
 from .engine import sum as sum
@@ -19,6 +20,7 @@ from .nn import (
     softmax,
 )
 from .optim import SGD, Adam
+from .plot import plot_boundary, plot_history
 from .tape import Tape
 
 # sum is reached as micrograd_ref.sum: a star import must not shadow the builtin.
@@ -32,15 +34,20 @@ __all__ = [
     "Neuron",
     "Tape",
     "Value",
+    "array",
     "binary_cross_entropy",
     "cross_entropy",
     "crosscheck",
+    "data",
     "detect_anomaly",
     "dot",
     "draw_dot",
+    "grad",
     "gradcheck",
     "hinge",
     "mse",
+    "plot_boundary",
+    "plot_history",
     "softmax",
     "trace",
 ]

@@ -1,0 +1,122 @@
+"""NumPy and Values: object arrays, scalars, and the way from numbers to Values and back."""
+
+import decimal
+import fractions
+
+import numpy as np
+import pytest
+
+UFUNCS = ["exp", "log", "sqrt", "sin", "cos", "tanh"]
+
+
+def test_array_makes_a_leaf_of_each_number(mg):
+    x = mg.array([[1, 2.5], [True, -0.0]])
+    assert x.shape == (2, 2)
+    assert x.dtype == object
+    assert {type(v) for v in x.flat} == {mg.Value}
+    assert len(set(x.flat)) == 4
+    assert mg.data(x).tolist() == [[1.0, 2.5], [1.0, 0.0]]
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0), (2, 3, 4)])
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i8", "u1", "?"])
+def test_the_shape_is_kept(mg, shape, dtype):
+    numbers = np.ones(shape, dtype)
+    assert mg.array(numbers).shape == shape
+    again = mg.data(mg.array(numbers))
+    assert again.dtype == np.float64
+    assert np.array_equal(again, numbers)
+
+
+@pytest.mark.parametrize("wrong", ["text", [1j], [None], [[1, 2], "x"], np.array(["1"])])
+def test_array_takes_real_numbers(mg, wrong):
+    with pytest.raises((TypeError, ValueError)):
+        mg.array(wrong)
+
+
+def test_data_and_grad_take_any_nesting(mg):
+    a, b = mg.Value(2.0), mg.Value(3.0)
+    (a * b).backward()
+    assert mg.data([[a, b], [b, 1]]).tolist() == [[2.0, 3.0], [3.0, 1.0]]
+    assert mg.grad((np.array([a, b]), [b, a])).tolist() == [[3.0, 2.0], [2.0, 3.0]]
+    assert mg.data(a).shape == ()
+    assert mg.grad([]).shape == (0,)
+
+
+def test_data_and_grad_name_what_they_cannot_read(mg):
+    with pytest.raises(TypeError, match="element 1 must be a Value, not 'str'"):
+        mg.data([mg.Value(1.0), "1.0"])
+    with pytest.raises(TypeError, match="element 0 must be a Value, not 'float'"):
+        mg.grad([1.0])
+
+
+def test_a_linear_regression_in_the_style_of_numpy(mg):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20, 3))
+    target = X @ [1.0, -2.0, 0.5] + 3.0
+    w, b = mg.array(np.zeros(3)), mg.Value(0.0)
+    optimizer = mg.SGD([*w, b], lr=0.1)
+    for _ in range(200):
+        loss = ((X @ w + b - target) ** 2).sum() / len(X)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert mg.data(w) == pytest.approx([1.0, -2.0, 0.5], abs=1e-6)
+    assert b.data == pytest.approx(3.0, abs=1e-6)
+
+
+def test_broadcasting_with_float_arrays_works_in_both_orders(mg):
+    x, numbers = mg.array([[1.0], [2.0]]), np.array([10.0, 20.0, 30.0])
+    for out in (x * numbers, numbers * x):
+        assert mg.data(out).tolist() == [[10.0, 20.0, 30.0], [20.0, 40.0, 60.0]]
+    assert mg.data(numbers - x).tolist() == [[9.0, 19.0, 29.0], [8.0, 18.0, 28.0]]
+    assert mg.data(x**2 / numbers[:1]).tolist() == [[0.1], [0.4]]
+
+
+@pytest.mark.parametrize("name", UFUNCS)
+def test_a_ufunc_calls_the_method_of_its_name(mg, name):
+    x = mg.array([0.25, 0.75])
+    out = getattr(np, name)(x)
+    assert [v._op for v in out] == [name] * 2
+    assert mg.data(out).tolist() == [getattr(v, name)().data for v in x]
+
+
+def test_other_functions_of_numpy_work_on_elements(mg):
+    x = mg.array([3.0, -1.0, 2.0])
+    assert x.sum().data == 4.0
+    assert (x @ x).data == 14.0
+    assert mg.data(abs(x)).tolist() == [3.0, 1.0, 2.0]
+    assert mg.data(-x).tolist() == [-3.0, 1.0, -2.0]
+    assert mg.data(np.sort(x)).tolist() == [-1.0, 2.0, 3.0]
+    assert x.max() is x[0]
+    assert x.mean().data == pytest.approx(4 / 3)
+
+
+def test_a_function_without_a_method_of_its_name_is_an_error_that_names_it(mg):
+    with pytest.raises(TypeError, match="arctan"):
+        np.arctan(mg.array([1.0]))
+
+
+def test_a_value_is_no_operand_of_a_ufunc_by_itself(mg):
+    with pytest.raises(TypeError, match=r"Value.*does not support ufuncs"):
+        np.exp(mg.Value(1.0), np.empty(1))
+    with pytest.raises(TypeError, match=r"use \.data"):
+        np.array([mg.Value(1.0)], dtype=float)
+
+
+@pytest.mark.parametrize("scalar", [np.float64(2), np.float32(2), np.int64(2), np.uint8(2)])
+def test_a_numpy_scalar_is_a_number_on_either_side(mg, scalar):
+    v = mg.Value(3.0)
+    assert [(v * scalar).data, (scalar * v).data] == [6.0, 6.0]
+    assert [(v - scalar).data, (scalar - v).data] == [1.0, -1.0]
+    assert [(v**scalar).data, (scalar**v).data] == [9.0, 8.0]
+    assert type(scalar * v) is mg.Value
+    assert scalar < v
+    assert not v < scalar
+
+
+@pytest.mark.parametrize("wrong", [fractions.Fraction(1, 2), decimal.Decimal(1), np.complex128(1)])
+def test_other_kinds_of_numbers_are_refused(mg, wrong):
+    for make in (lambda: mg.Value(wrong), lambda: mg.Value(1.0) * wrong):
+        with pytest.raises(TypeError, match=type(wrong).__name__):
+            make()
