@@ -1,0 +1,100 @@
+"""Every allocation may fail: with a MemoryError, no crash, and a graph that stays sound."""
+
+import pickle
+import sys
+
+import numpy as np
+import pytest
+
+import micrograd_fast as mg
+
+testcapi = pytest.importorskip("_testcapi", reason="this CPython has no module to fail allocations")
+if not hasattr(testcapi, "set_nomemory"):
+    pytest.skip("this CPython cannot make allocations fail", allow_module_level=True)
+
+ROWS = np.linspace(-1, 1, 600).reshape(300, 2)
+
+
+def setting():
+    """A graph with its leaves, and a Tape of it that has done its work once."""
+    x, y, w = mg.Value(0.5), mg.Value(-1.0), mg.Value(2.0, label="w")
+    root = mg.dot([x, y, w], [w, w, x], w).tanh() + mg.sum([x, y, w * w]) * (x / w) ** 2
+    for _ in range(300):
+        root = root + w  # more than the scratch stack in the frame holds
+    tape = mg.Tape(root, [x, y])
+    tape.forward(ROWS)
+    tape.backward()
+    w.grad = 0.0
+    return x, y, w, root, tape
+
+
+PROGRAMS = {
+    "build": lambda x, y, w, root, tape: [(x + 1) * (y - w) / (-x) ** w for _ in range(30)],
+    "backward": lambda x, y, w, root, tape: root.backward(),
+    "dot": lambda x, y, w, root, tape: mg.dot([x, 1.0, y] * 20, [w, y, 2.0] * 20, 3),
+    "sum": lambda x, y, w, root, tape: mg.sum([x, 1.0, y] * 20),
+    "custom": lambda x, y, w, root, tape: mg.Value(1.0, [x, y, w], "custom", label="name"),
+    "record": lambda x, y, w, root, tape: mg.Tape(root, [x, y]),
+    "forward": lambda x, y, w, root, tape: tape.forward(ROWS),
+    "backward of a Tape": lambda x, y, w, root, tape: tape.backward(),
+    "pickle": lambda x, y, w, root, tape: pickle.dumps((root, tape)),
+    "layer": lambda x, y, w, root, tape: mg.MLP(2, [3, 1])([x, 1.0]),
+}
+
+
+def observed(x, y, w, root, tape):
+    """What must be as before: the values, a whole backward, and the Tape."""
+    for leaf in (x, y, w):
+        leaf.grad = 0.0
+    root.backward()
+    eager = root.data, x.grad, y.grad, w.grad
+    w.grad = 0.0
+    total = tape.forward(ROWS).sum()
+    tape.backward()
+    return *eager, total, w.grad, tape.input_grad.sum()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_failed_allocation_is_a_memory_error_and_changes_nothing(name):
+    parts = setting()
+    expected = observed(*parts)
+    drained = [mg.Value(1.0) for _ in range(70_000)]  # the free list is empty from here on
+    succeeded = failed = 0
+    for index in range(3000):
+        testcapi.set_nomemory(index, index + 1)
+        try:
+            PROGRAMS[name](*parts)
+            succeeded += 1
+        except (MemoryError, pickle.PicklingError):  # pickle reports a failed import as its own
+            failed += 1
+            succeeded = 0
+        finally:
+            testcapi.remove_mem_hooks()
+        if index % 25 == 0:
+            assert observed(*parts) == expected
+        if succeeded > 20:  # the index is beyond the last allocation
+            break
+    assert failed > 0
+    assert observed(*parts) == expected
+    assert len(drained) == 70_000
+
+
+def test_a_failed_interpreter_allocation_does_not_leak():
+    x, y, _, root, _ = setting()
+
+    def fail_everywhere():
+        for index in range(60):
+            testcapi.set_nomemory(index, index + 1)
+            try:
+                mg.Tape(root, [x, y])
+                root.backward()
+            except MemoryError:
+                pass
+            finally:
+                testcapi.remove_mem_hooks()
+
+    fail_everywhere()
+    before = sys.getallocatedblocks()
+    for _ in range(20):
+        fail_everywhere()
+    assert sys.getallocatedblocks() - before < 50
