@@ -13,7 +13,7 @@ backend = os.environ.get("MICROGRAD_BACKEND", "fast")
 if backend not in ("fast", "ref"):
     raise ImportError(f"MICROGRAD_BACKEND must be 'fast' or 'ref', got {backend!r}")
 
-for _room in ("engine", "nn", "optim", "tape", "graph", "checks", "arrays", "plot"):
+for _room in ("engine", "nn", "optim", "tape", "graph", "checks", "parallel", "arrays", "plot"):
     if backend == "ref":
         _module = importlib.import_module(f"micrograd_ref.{_room}")
         sys.modules[f"{__name__}.{_room}"] = globals()[_room] = _module
@@ -45,6 +45,7 @@ from micrograd_fast.nn import (
     softmax,
 )
 from micrograd_fast.optim import SGD, Adam
+from micrograd_fast.parallel import DataParallel
 from micrograd_fast.plot import plot_boundary, plot_history
 from micrograd_fast.tape import Tape
 
@@ -53,6 +54,7 @@ __all__ = [
     "MLP",
     "SGD",
     "Adam",
+    "DataParallel",
     "GradCheck",
     "Layer",
     "Module",

@@ -1199,10 +1199,6 @@ def sum(xs, start=0.0):
     return block_node(SUM, block, n + 1, total)
 
 
-# sys.getsizeof adds a collector's header on CPython 3.11 and 3.12 to every object of a type that
-# can have one, also to those that have none.
-cdef Py_ssize_t HEADER_BY_TYPE = sys.getsizeof(int) - type.__sizeof__(int)
-
 cdef int give_signature(object kind, str signature) except -1:
     """Put in front of a type's docstring what inspect.signature reads."""
     cdef bytes doc = f"{kind.__name__}{signature}\n--\n\n{kind.__doc__}".encode()
@@ -1218,3 +1214,8 @@ VALUE.tp_is_gc = value_is_gc
 VALUE.tp_vectorcall = construct
 VALUE.tp_flags |= Py_TPFLAGS_HAVE_GC
 PyType_Modified(VALUE)
+
+# On some versions of CPython, sys.getsizeof adds a collector's header to every object of a type
+# that can have one, also to those that have none.
+cdef Py_ssize_t HEADER_BY_TYPE = 0
+HEADER_BY_TYPE = sys.getsizeof(leaf(0.0)) - VALUE.tp_basicsize

@@ -510,6 +510,7 @@ cdef class Tape:
     cdef Block block
     cdef Py_ssize_t current  # the first row of those whose values are in block, -1 for none
     cdef object rows  # of the last forward
+    cdef tuple shape  # that they had then
     cdef object gradient  # of the last backward, with respect to the inputs
 
     def __cinit__(self):
@@ -577,32 +578,9 @@ cdef class Tape:
         seed of another dtype; RuntimeError if another thread is using the Tape.
         Cost: about two forwards, three with more than one block.
         """
-        cdef Py_buffer view, seed_view
-        cdef Table seeds
-        cdef bint many
-        if self.rows is None:
-            raise ValueError("backward needs a forward before it")
-        if seed is not None:
-            seed = real_array(seed, "seed")
-            shape = self.output_shape(self.rows)
-            if seed.shape != shape:
-                raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
         self.acquire()
         try:
-            PyObject_GetBuffer(self.rows, &view, PyBUF_STRIDED_RO)
-            many = view.ndim == 2
-            try:
-                if seed is None:
-                    self.differentiate(table_of(&view, many, True), NULL)
-                    return
-                PyObject_GetBuffer(seed, &seed_view, PyBUF_STRIDED_RO)
-                try:
-                    seeds = table_of(&seed_view, many, not self.single)
-                    self.differentiate(table_of(&view, many, True), &seeds)
-                finally:
-                    PyBuffer_Release(&seed_view)
-            finally:
-                PyBuffer_Release(&view)
+            self.run_backward(seed)
         finally:
             self.busy = False
 
@@ -624,6 +602,33 @@ cdef class Tape:
             f"Tape({len(self)} instructions, {len(self.inputs)} inputs, "
             f"{len(self.parameters)} parameters)"
         )
+
+    cdef int run_backward(self, object seed) except -1:
+        cdef Py_buffer view, seed_view
+        cdef Table seeds
+        cdef bint many
+        if self.rows is None:
+            raise ValueError("backward needs a forward before it")
+        if self.rows.shape != self.shape:
+            raise ValueError(f"rows had the shape {self.shape} in forward, now {self.rows.shape}")
+        if seed is not None:
+            seed = real_array(seed, "seed")
+            shape = self.output_shape(self.rows)
+            if seed.shape != shape:
+                raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
+        PyObject_GetBuffer(self.rows, &view, PyBUF_STRIDED_RO)
+        many = view.ndim == 2
+        try:
+            if seed is None:
+                return self.differentiate(table_of(&view, many, True), NULL)
+            PyObject_GetBuffer(seed, &seed_view, PyBUF_STRIDED_RO)
+            try:
+                seeds = table_of(&seed_view, many, not self.single)
+                return self.differentiate(table_of(&view, many, True), &seeds)
+            finally:
+                PyBuffer_Release(&seed_view)
+        finally:
+            PyBuffer_Release(&view)
 
     cdef tuple output_shape(self, object rows):
         lead = tuple(rows.shape)[: rows.ndim - 1]
@@ -685,7 +690,7 @@ cdef class Tape:
                 start = stop
         finally:
             PyBuffer_Release(&view)
-        self.rows = rows
+        self.rows, self.shape = rows, rows.shape
         return out if shape else float(out)
 
     cdef void evaluate_rows(
@@ -871,7 +876,10 @@ cdef object to_array(int32_t* items, Py_ssize_t n):
 
 cdef int32_t* from_array(object items) except NULL:
     cdef const int32_t[::1] view = array("i", items)
-    cdef int32_t* out = <int32_t*>memory(len(view) * sizeof(int32_t))
+    cdef int32_t* out
+    if len(view) != len(items):
+        raise ValueError("this is not the state of a Tape")
+    out = <int32_t*>memory(len(view) * sizeof(int32_t))
     if len(view):
         memcpy(out, &view[0], len(view) * sizeof(int32_t))
     return out
@@ -899,41 +907,56 @@ def _restore(single, inputs, parameters, code, terms, outputs, constants):
 
 cdef int check_program(Tape tape, Py_ssize_t code, Py_ssize_t outputs) except -1:
     """That a program reads and writes only what it may: slots come into being one after another."""
-    cdef Instruction* step
-    cdef Py_ssize_t i, k
-    cdef bint good = code % 5 == 0 and outputs > 0 and tape.program.constants >= 2
+    cdef Instruction* step = tape.program.code
+    cdef Py_ssize_t i
+    cdef bint good = code % 5 == 0 and tape.program.constants >= 2
+    good = good and (outputs == 1 if tape.single else outputs >= 1)
     for i in range(code // 5 if good else 0):
-        step = tape.program.code + i
-        good &= ADD <= step.op <= DOT_SWAPPED
-        if not good:
-            break
-        if step.op >= DOT:
-            k = step.count if step.op == SUM else 2 * <Py_ssize_t>step.count
-            good &= step.y >= 0 and k >= (step.op == SUM) and step.y + k <= tape.term_count
-            if good:
-                for k in range(step.y, step.y + k):
-                    good &= is_known(tape, tape.program.terms[k], step.out)
-                    if step.op >= DOT_SHARED:
-                        good &= (tape.program.terms[k] >= 0) == ((k - step.y) % 2 == 0)
-            good &= step.op == SUM or is_known(tape, step.x, step.out)
-        else:
-            good &= is_known(tape, step.x, step.out)
-            good &= step.op >= NEG or is_known(tape, step.y, step.out)
-        if step.out == tape.varying_count:
+        good = good and check_step(tape, step + i)
+        if step[i].out == tape.varying_count:
             tape.varying_count += 1
-        elif ~step.out == tape.shared_count:
+        elif ~step[i].out == tape.shared_count:
             tape.shared_count += 1
         else:
             good = False
     for i in range(outputs if good else 0):
-        good &= is_known(tape, tape.outputs[i], 0)
+        good = good and -tape.shared_count <= tape.outputs[i] < tape.varying_count
     if not good:
         raise ValueError("this is not the state of a Tape")
     return 0
 
-cdef inline bint is_known(Tape tape, int32_t slot, int32_t out) noexcept:
-    """Whether an operand is computed before a result, and varies only if that does."""
-    return 0 <= slot < tape.varying_count and out >= 0 or slot < 0 and ~slot < tape.shared_count
+cdef bint check_step(Tape tape, Instruction* step) noexcept:
+    cdef int32_t* terms = tape.program.terms + step.y
+    cdef int32_t op = step.op
+    cdef Py_ssize_t i, count = 0
+    cdef bint varies
+    if op < <int32_t>ADD or op > <int32_t>DOT_SWAPPED:
+        return False
+    if op >= <int32_t>DOT:
+        count = step.count if op == SUM else 2 * <Py_ssize_t>step.count
+        if step.y < 0 or count < (op == SUM) or step.y + count > tape.term_count:
+            return False
+    if op >= <int32_t>DOT_SHARED and (step.out < 0 or count == 0):
+        return False
+    varies = op != SUM and step.x >= 0
+    if op != SUM and not is_known(tape, step.x):
+        return False
+    for i in range(count):
+        if not is_known(tape, terms[i]):
+            return False
+        if op >= <int32_t>DOT_SHARED and (terms[i] >= 0) != (i % 2 == 0):
+            return False
+        varies = varies or terms[i] >= 0
+    if op == POWER:
+        return step.y < 0 and ~step.y < tape.program.constants and varies == (step.out >= 0)
+    if op < <int32_t>POWER:
+        if not is_known(tape, step.y):
+            return False
+        varies = varies or step.y >= 0
+    return varies == (step.out >= 0)
+
+cdef inline bint is_known(Tape tape, int32_t slot) noexcept:
+    return -tape.shared_count <= slot < tape.varying_count
 
 
 give_signature(Tape, "(output, inputs=())")

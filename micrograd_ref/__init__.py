@@ -20,6 +20,7 @@ from .nn import (
     softmax,
 )
 from .optim import SGD, Adam
+from .parallel import DataParallel
 from .plot import plot_boundary, plot_history
 from .tape import Tape
 
@@ -28,6 +29,7 @@ __all__ = [
     "MLP",
     "SGD",
     "Adam",
+    "DataParallel",
     "GradCheck",
     "Layer",
     "Module",

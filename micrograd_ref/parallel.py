@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import operator
 import os
-import pickle
 import threading
 import weakref
 from collections.abc import Iterable, Sequence
@@ -49,11 +49,13 @@ class DataParallel:
     another number (n_jobs=4) or backend ("threading", "dask", and "ray" or "spark" where those are
     registered with joblib). There should be a few shards for each worker.
 
-    A worker gets the tape once, and a shard's rows and seed once, for as long as they keep their
-    bits from one call to the next; after that it gets the parameters' data alone. A worker that is
-    new says what it lacks and gets that. If one dies, its shards are evaluated again: by the
-    backend where it can (dask), else here, once, with new processes. Until all shards are back, no
-    grad is changed.
+    A worker keeps the tape, and the rows and seed of each shard that it was given. The tape and the
+    rows travel in the first call, and rows with other bits than in the call before; apart from that
+    only the parameters' data. A worker that lacks something, because it is new or had other shards
+    until now, says so, and joblib gets the task again with all that it takes.
+
+    If a worker dies, its shards are evaluated again: by the backend where it can (dask), else by
+    new processes, once. Until all shards are back, no grad is changed.
 
     Raises TypeError for what is no Tape, ValueError for n_shards < 1, ImportError without joblib.
     Cost: a copy of the rows here and, in time, in each worker.
@@ -65,16 +67,14 @@ class DataParallel:
         n_shards = operator.index(n_shards)
         if n_shards < 1:
             raise ValueError(f"DataParallel needs at least one shard, got {n_shards}")
-        _joblib()
         import numpy as np
-        from joblib.externals import cloudpickle
 
         self.tape = tape
         self.n_shards = n_shards
-        # Classes from the program's own script travel by value with cloudpickle. An array, because
-        # joblib can put that into shared memory.
-        self._program: Any = np.frombuffer(cloudpickle.dumps(tape), dtype=np.uint8)
-        copy = pickle.loads(self._program)
+        # With cloudpickle, for classes of the running script. An array, which joblib can share.
+        self._program = np.frombuffer(_import("cloudpickle").dumps(tape), dtype=np.uint8)
+        _import("joblib")
+        copy = _loads(self._program)
         self._output_shape = copy.forward(np.empty((0, len(tape.inputs)))).shape[1:]
         self._input_grad: Array | None = None
         self._batch: _Batch | None = None  # the last one
@@ -94,8 +94,8 @@ class DataParallel:
         Adds into each parameter's grad, and leaves input_grad.
         Raises what the Tape raises for rows and seed, and what joblib raises when workers are lost
         again and again; the grads are then as before.
-        Cost: a task for each shard, 0.1 to 1 ms on one machine. Within detect_anomaly, all rows
-        are evaluated here first.
+        Cost: joblib takes 10 to 20 ms for a call on one machine, so it pays where forward and
+        backward of the Tape take longer. Within detect_anomaly, all rows are evaluated here first.
         """
         import numpy as np
 
@@ -134,7 +134,7 @@ class DataParallel:
             self._batch = batch.copied()
             self._version += 1
         if _is_detecting(self.tape):
-            _replay(pickle.loads(self._program), parameters, self._batch, False)
+            _replay(_loads(self._program), parameters, self._batch, False)
         shards = self._batch.split(self.n_shards)
         results: list[_Result | None] = [None] * len(shards)
         program = self._program if self._version == 1 and new else None
@@ -159,7 +159,7 @@ class DataParallel:
     def _run(self, tasks: list[_Task]) -> Iterable[_Result | None]:
         from concurrent.futures import BrokenExecutor
 
-        joblib = _joblib()
+        joblib = _import("joblib")
         _, n_jobs = joblib.parallel.get_active_backend()
         workers = joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
         for last in (False, True):
@@ -233,7 +233,9 @@ def _same_bits(a: Array | None, b: Array | None) -> bool:
 # What a worker does. A task is one tuple, so that the dask backend does not scatter its arrays:
 # scattered data is lost with the worker that holds it.
 
-_Task: TypeAlias = "tuple[tuple[str, int, int], Array, bool, Any, _Batch | None]"
+_Task: TypeAlias = (
+    "tuple[tuple[str, int, int], Array, bool, NDArray[np.uint8] | None, _Batch | None]"
+)
 
 
 class _Result(NamedTuple):
@@ -245,7 +247,7 @@ class _Result(NamedTuple):
 class _Held:
     """What a worker has of a DataParallel."""
 
-    def __init__(self, program: Any) -> None:
+    def __init__(self, program: NDArray[np.uint8]) -> None:
         import numpy as np
 
         self.program = np.array(program) if isinstance(program, np.memmap) else program
@@ -277,10 +279,16 @@ def _work(task: _Task) -> _Result | None:
     try:
         tape = held.tapes.pop()
     except IndexError:
-        tape = pickle.loads(held.program)
+        tape = _loads(held.program)
     result = _replay(tape, parameters, batch, input_grad)
     held.tapes.append(tape)
     return result
+
+
+def _loads(program: NDArray[np.uint8]) -> Any:
+    import pickle
+
+    return pickle.loads(program.data)
 
 
 def _replay(tape: Any, parameters: Array, batch: _Batch, input_grad: bool) -> _Result:
@@ -304,13 +312,12 @@ def _is_detecting(tape: Any) -> bool:
     return False
 
 
-def _joblib() -> Any:
+def _import(name: str) -> Any:
     try:
-        import joblib
+        return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != "joblib":
+        if error.name != name:
             raise
         raise ImportError(
-            'DataParallel needs joblib: python -m pip install "micrograd-fast[parallel]"'
+            f'DataParallel needs {name}: python -m pip install "micrograd-fast[parallel]"'
         ) from None
-    return joblib

@@ -111,6 +111,7 @@ class Tape:
 
     def _forget(self) -> None:
         self._rows: NDArray[np.float64] | None = None  # of the last forward
+        self._shape: tuple[int, ...] = ()
         self._read: list[float] = []  # what that forward knew before any row: a value for each slot
         self._input_grad: NDArray[np.float64] | None = None
         self._lock = threading.Lock()
@@ -150,7 +151,7 @@ class Tape:
                     for values in map(self._evaluate, np.atleast_2d(rows))
                 ]
             ).reshape((*rows.shape[:-1], len(self._outputs)))
-            self._rows = rows
+            self._rows, self._shape = rows, rows.shape
         if not self._single:
             return results
         return results[..., 0] if rows.ndim == 2 else float(results[0])
@@ -168,14 +169,16 @@ class Tape:
         """
         import numpy as np
 
-        rows = self._rows
-        if rows is None:
-            raise ValueError("backward needs a forward before it")
-        shape = rows.shape[:-1] if self._single else (*rows.shape[:-1], len(self._outputs))
-        seed = np.ones(shape) if seed is None else _real_array(seed, "seed")
-        if seed.shape != shape:
-            raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
         with _alone(self._lock):
+            rows = self._rows
+            if rows is None:
+                raise ValueError("backward needs a forward before it")
+            if rows.shape != self._shape:
+                raise ValueError(f"rows had the shape {self._shape} in forward, now {rows.shape}")
+            shape = rows.shape[:-1] if self._single else (*rows.shape[:-1], len(self._outputs))
+            seed = np.ones(shape) if seed is None else _real_array(seed, "seed")
+            if seed.shape != shape:
+                raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
             table = np.atleast_2d(rows)
             seeds = seed.reshape(len(table), len(self._outputs))
             if _is_detecting():
@@ -288,7 +291,13 @@ def _restore(state: dict[str, Any]) -> Tape:
     return tape
 
 
-_PASSING = ("_rows", "_read", "_input_grad", "_lock")  # what a forward leaves is not pickled
+_PASSING = (
+    "_rows",
+    "_shape",
+    "_read",
+    "_input_grad",
+    "_lock",
+)  # what a forward leaves is not pickled
 
 
 def _values(xs: Iterable[Value], what: str) -> tuple[Value, ...]:

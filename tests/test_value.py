@@ -255,6 +255,59 @@ def test_small_whole_powers_are_products_and_quotients(mg):
         assert (abs(a) ** 1.5).data == math.pow(abs(x), 1.5)
 
 
+# The order of a formula's operations decides the last bit, so it is pinned here for a and b above
+# 0: the function, its data, and its gradients given the result's own, g.
+FORMULAS = [
+    (lambda a, b: a / b, lambda a, b: a / b, lambda a, b, out, g: (g / b, -g * (out / b))),
+    (
+        lambda a, b: a**b,
+        lambda a, b: math.pow(a, b),
+        lambda a, b, out, g: (b * math.pow(a, b - 1) * g, out * math.log(a) * g),
+    ),
+    (lambda a, _: a**2, lambda a, _: a * a, lambda a, _, out, g: (2 * a * g, 0)),
+    (lambda a, _: a**3, lambda a, _: a * a * a, lambda a, _, out, g: (3 * (a * a) * g, 0)),
+    (lambda a, _: a**4, lambda a, _: math.pow(a, 4), lambda a, _, out, g: (4 * (a * a * a) * g, 0)),
+    (lambda a, _: a**-1, lambda a, _: 1 / a, lambda a, _, out, g: (-1 * (1 / (a * a)) * g, 0)),
+    (
+        lambda a, _: a**0.7,
+        lambda a, _: math.pow(a, 0.7),
+        lambda a, _, out, g: (0.7 * math.pow(a, 0.7 - 1) * g, 0),
+    ),
+    (lambda a, _: a.exp(), lambda a, _: math.exp(a), lambda a, _, out, g: (out * g, 0)),
+    (lambda a, _: a.log(), lambda a, _: math.log(a), lambda a, _, out, g: (g / a, 0)),
+    (lambda a, _: a.sqrt(), lambda a, _: math.sqrt(a), lambda a, _, out, g: (g / (2 * out), 0)),
+    (lambda a, _: a.sin(), lambda a, _: math.sin(a), lambda a, _, out, g: (math.cos(a) * g, 0)),
+    (lambda a, _: a.cos(), lambda a, _: math.cos(a), lambda a, _, out, g: (-math.sin(a) * g, 0)),
+    (
+        lambda a, _: a.tanh(),
+        lambda a, _: math.tanh(a),
+        lambda a, _, out, g: ((1 - out * out) * g, 0),
+    ),
+    (
+        lambda a, _: a.sigmoid(),
+        lambda a, _: 1 / (1 + math.exp(-a)),
+        lambda a, _, out, g: (out * (1 - out) * g, 0),
+    ),
+    (
+        lambda a, _: (-a).sigmoid(),
+        lambda a, _: math.exp(-a) / (1 + math.exp(-a)),
+        lambda a, _, out, g: (-(out * (1 - out) * g), 0),
+    ),
+]
+
+
+@pytest.mark.parametrize(("fn", "data", "grads"), FORMULAS)
+def test_a_formula_is_computed_in_its_order(mg, fn, data, grads):
+    rng = random.Random(8)
+    for _ in range(100):
+        x, y, g = (rng.uniform(0.1, 4) for _ in range(3))
+        a, b = mg.Value(x), mg.Value(y)
+        out = fn(a, b)
+        (out * g).backward()
+        assert out.data == data(x, y)
+        assert (a.grad, b.grad) == grads(x, y, out.data, g)
+
+
 def test_a_quotient_is_rounded_once(mg):
     assert (mg.Value(49.0) / mg.Value(49.0)).data == 1.0  # 49 * (1 / 49) is 0.9999999999999999
 
