@@ -1,9 +1,9 @@
 """Measure the twins beside whatever else is installed: times, memory, ratios.
 
-Every contestant's result is checked before it is timed: the twins must agree to the bit, the
-others to 1e-9. Then all take turns, round after round, each in a process of its own, on one
-thread, in double precision, with Python's garbage collector on. (micrograd's closures refer to
-their own nodes, so its graphs wait for the collector: that is measured as it is.)
+Every contestant's result is checked before it is timed: the twins must agree to the bit, and so
+must their Tapes; all others to 1e-9. Then all take turns, round after round, each in a process of
+its own, on one thread, in double precision, with Python's garbage collector on. (micrograd's
+closures refer to their own nodes, so its graphs wait for the collector: that is measured as it is.)
 """
 
 import argparse
@@ -18,7 +18,19 @@ from pathlib import Path
 
 from .measure import Row, Workload, measure, package_of
 
-MODULES = ("operators", "readme", "moons", "chain", "wide_sum", "random_dag", "memory", "gpt")
+MODULES = (
+    "operators",
+    "readme",
+    "moons",
+    "chain",
+    "wide_sum",
+    "random_dag",
+    "memory",
+    "gpt",
+    "tape_row",
+    "tape_rows",
+    "record",
+)
 
 # Read by the libraries when they load, so they must stand before any is imported.
 ENVIRONMENT = {

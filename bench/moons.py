@@ -1,11 +1,14 @@
 """One training step of micrograd's moons demo: 100 points, MLP 2-16-16-1, hinge loss, L2, SGD.
 
-The whole batch, forward, backward and update. micrograd and the twins run the demo's own code with
-only the imports changed; "fused" is the step as one writes it with dot, sum and SGD; the others
-compute the same step as a program of arrays, which is natural to them, on the same weights.
+The whole batch, forward, backward and update; with the demo's relu, and with tanh in its place.
+micrograd and the twins run the demo's own code with only the imports changed; "fused" is the step
+as one writes it with dot, sum and SGD; "Tape" is the loss of one point, recorded once and replayed
+over the batch; the others compute the same step as a program of arrays, which is natural to them,
+on the same weights.
 """
 
 import random
+from functools import partial
 
 import numpy as np
 
@@ -76,31 +79,31 @@ def demo(Value, MLP):
     return Task(run, [run(), run()] + [p.data for p in model.parameters()])
 
 
-def micrograd():
+def micrograd(activation):
     from micrograd.engine import Value
     from micrograd.nn import MLP
 
     return demo(Value, MLP)
 
 
-def fast():
+def fast(activation):
     from micrograd_fast import MLP, Value
 
-    return demo(Value, MLP)
+    return demo(Value, partial(MLP, activation=activation))
 
 
-def ref():
+def ref(activation):
     from micrograd_ref import MLP, Value
 
-    return demo(Value, MLP)
+    return demo(Value, partial(MLP, activation=activation))
 
 
-def fused(mg):
+def fused(mg, activation):
     """The same step with what the twins offer for it."""
     X, y = two_moons()
     X, y = X.tolist(), y.tolist()
     random.seed(1337)
-    model = mg.MLP(2, [16, 16, 1])
+    model = mg.MLP(2, [16, 16, 1], activation)
     params = model.parameters()
     optimizer = mg.SGD(params, lr=1.0)
     k = -1
@@ -119,35 +122,77 @@ def fused(mg):
     return Task(run, [run(), run()] + [p.data for p in params])
 
 
-def fast_fused():
+def fast_fused(activation):
     import micrograd_fast
 
-    return fused(micrograd_fast)
+    return fused(micrograd_fast, activation)
 
 
-def ref_fused():
+def ref_fused(activation):
     import micrograd_ref
 
-    return fused(micrograd_ref)
+    return fused(micrograd_ref, activation)
 
 
-def numpy_by_hand():
+def tape(mg, activation):
+    """The same step with the graph of one point, recorded once. The L2 term is in it."""
     X, y = two_moons()
-    (W1, b1), (W2, b2), (W3, b3) = layers = weights()
-    parameters = [x for layer in layers for x in layer]
-    n = len(X)
+    points, share = np.column_stack([X, y]), np.full(len(X), 1 / len(X))
+    random.seed(1337)
+    model = mg.MLP(2, [16, 16, 1], activation)
+    params = model.parameters()
+    xs, label = [mg.Value(0.0), mg.Value(0.0)], mg.Value(0.0)
+    loss = (1 - label * model(xs)).relu() + ALPHA * mg.dot(params, params)
+    recorded = mg.Tape(loss, inputs=[*xs, label])
+    optimizer = mg.SGD(params, lr=1.0)
     k = -1
 
     def run():
         nonlocal k
         k += 1
-        h1 = np.maximum(X @ W1.T + b1, 0.0)
-        h2 = np.maximum(h1 @ W2.T + b2, 0.0)
+        losses = recorded.forward(points)
+        optimizer.zero_grad()
+        recorded.backward(share)
+        optimizer.lr = learning_rate(k)
+        optimizer.step()
+        return float(losses @ share)
+
+    return Task(run, [run(), run()] + [p.data for p in params], note="recorded once")
+
+
+def fast_tape(activation):
+    import micrograd_fast
+
+    return tape(micrograd_fast, activation)
+
+
+def ref_tape(activation):
+    import micrograd_ref
+
+    return tape(micrograd_ref, activation)
+
+
+def numpy_by_hand(activation):
+    X, y = two_moons()
+    (W1, b1), (W2, b2), (W3, b3) = layers = weights()
+    parameters = [x for layer in layers for x in layer]
+    n = len(X)
+    activate, slope = {
+        "relu": (lambda x: np.maximum(x, 0.0), lambda h: h > 0),
+        "tanh": (np.tanh, lambda h: 1 - h * h),
+    }[activation]
+    k = -1
+
+    def run():
+        nonlocal k
+        k += 1
+        h1 = activate(X @ W1.T + b1)
+        h2 = activate(h1 @ W2.T + b2)
         losses = np.maximum(1 - y * (h2 @ W3[0] + b3[0]), 0.0)
         loss = losses.sum() / n + ALPHA * sum((p * p).sum() for p in parameters)
         d3 = np.where(losses > 0, -y / n, 0.0)
-        d2 = np.outer(d3, W3[0]) * (h2 > 0)
-        d1 = (d2 @ W2) * (h1 > 0)
+        d2 = np.outer(d3, W3[0]) * slope(h2)
+        d1 = (d2 @ W2) * slope(h1)
         grads = [d1.T @ X, d1.sum(0), d2.T @ h1, d2.sum(0), (d3 @ h2)[None], d3.sum(keepdims=True)]
         for p, grad in zip(parameters, grads, strict=True):
             p -= learning_rate(k) * (grad + 2 * ALPHA * p)
@@ -156,11 +201,12 @@ def numpy_by_hand():
     return Task(run, [run(), run(), *in_order(layers)])
 
 
-def torch():
+def torch(activation):
     import torch
     from torch.nn.functional import linear
 
     torch.set_num_threads(1)
+    activate = {"relu": torch.relu, "tanh": torch.tanh}[activation]
     X, y = (torch.tensor(array, dtype=torch.float64) for array in two_moons())
     layers = [[torch.tensor(array, requires_grad=True) for array in layer] for layer in weights()]
     parameters = [p for layer in layers for p in layer]
@@ -171,7 +217,7 @@ def torch():
         k += 1
         h = X
         for W, b in layers[:-1]:
-            h = linear(h, W, b).relu()
+            h = activate(linear(h, W, b))
         scores = linear(h, *layers[-1])[:, 0]
         loss = (1 - y * scores).relu().mean() + ALPHA * sum((p * p).sum() for p in parameters)
         loss.backward()
@@ -185,24 +231,27 @@ def torch():
     return Task(run, losses + in_order([[p.detach() for p in layer] for layer in layers]))
 
 
-def array_loss(np, layers, X, y):
+def array_loss(np, activation, layers, X, y):
     """The loss in terms of a numpy that can be differentiated: autograd's or jax's."""
+    activate = {"relu": lambda x: np.maximum(x, 0.0), "tanh": np.tanh}[activation]
     h = X
     for W, b in layers[:-1]:
-        h = np.maximum(h @ W.T + b, 0.0)
+        h = activate(h @ W.T + b)
     W, b = layers[-1]
     scores = (h @ W.T + b)[:, 0]
     squares = sum(np.sum(p * p) for layer in layers for p in layer)
     return np.mean(np.maximum(1 - y * scores, 0.0)) + ALPHA * squares
 
 
-def autograd():
+def autograd(activation):
     import autograd.numpy
     from autograd import value_and_grad
 
     X, y = two_moons()
     layers = weights()
-    differentiate = value_and_grad(lambda layers: array_loss(autograd.numpy, layers, X, y))
+    differentiate = value_and_grad(
+        lambda layers: array_loss(autograd.numpy, activation, layers, X, y)
+    )
     k = -1
 
     def run():
@@ -217,17 +266,20 @@ def autograd():
     return Task(run, [run(), run(), *in_order(layers)])
 
 
-def jax_jit():
+def jax_jit(activation):
     import jax
 
     jax.config.update("jax_enable_x64", True)
     X, y = two_moons()
     layers = jax.tree.map(jax.numpy.asarray, weights())
+    differentiate = jax.value_and_grad(
+        lambda layers: array_loss(jax.numpy, activation, layers, X, y)
+    )
     k = -1
 
     @jax.jit
     def update(layers, rate):
-        loss, grads = jax.value_and_grad(lambda layers: array_loss(jax.numpy, layers, X, y))(layers)
+        loss, grads = differentiate(layers)
         return loss, jax.tree.map(lambda p, grad: p - rate * grad, layers, grads)
 
     def run():
@@ -239,10 +291,11 @@ def jax_jit():
     return Task(run, [run(), run(), *in_order(layers)], note="compiled once")
 
 
-def xad():
+def xad(activation):
     from xad.adj_1st import Real, Tape
-    from xad.math import max
+    from xad.math import max, tanh
 
+    activate = {"relu": lambda x: max(x, 0.0), "tanh": tanh}[activation]
     X, y = two_moons()
     X, y = X.tolist(), y.tolist()
     numbers = in_order(weights())
@@ -255,7 +308,7 @@ def xad():
     def model(params, x):
         params = iter(params)
         for _, nout in SIZES[:-1]:
-            x = [max(neuron(params, x), 0.0) for _ in range(nout)]
+            x = [activate(neuron(params, x)) for _ in range(nout)]
         return neuron(params, x)
 
     def run():
@@ -277,9 +330,10 @@ def xad():
     return Task(run, [run(), run(), *numbers])
 
 
-def casadi_recorded():
+def casadi_recorded(activation):
     import casadi
 
+    activate = {"relu": lambda x: casadi.fmax(x, 0.0), "tanh": casadi.tanh}[activation]
     X, y = two_moons()
     numbers = np.concatenate([array.ravel() for layer in weights() for array in layer])
     params = casadi.MX.sym("params", len(numbers))
@@ -293,7 +347,7 @@ def casadi_recorded():
     ]
     h = casadi.DM(X.T)
     for W, b in layers[:-1]:
-        h = casadi.fmax(W @ h + casadi.repmat(b, 1, len(X)), 0.0)
+        h = activate(W @ h + casadi.repmat(b, 1, len(X)))
     W, b = layers[-1]
     losses = casadi.fmax(1 - casadi.DM(y).T * (W @ h + b), 0.0)
     loss = casadi.sum2(losses) / len(X) + ALPHA * casadi.sumsqr(params)
@@ -316,6 +370,29 @@ def casadi_recorded():
     return Task(run, losses + in_order(trained), note="built once")
 
 
+CONTESTANTS = {
+    "micrograd_fast": fast,
+    "micrograd_fast, fused": fast_fused,
+    "micrograd_fast, Tape": fast_tape,
+    "micrograd_ref": ref,
+    "micrograd_ref, fused": ref_fused,
+    "micrograd_ref, Tape": ref_tape,
+    "micrograd": micrograd,
+    "numpy, by hand": numpy_by_hand,
+    "torch": torch,
+    "autograd": autograd,
+    "jax.jit": jax_jit,
+    "xad": xad,
+    "casadi, recorded": casadi_recorded,
+}
+NO_NETWORKS = {"minigrad": "has no neural networks"}
+NO_TANH = {"micrograd": "has no tanh"}
+
+
+def with_activation(activation):
+    return {name: partial(f, activation) for name, f in CONTESTANTS.items()} | NO_NETWORKS
+
+
 WORKLOADS = [
     Workload(
         name="moons",
@@ -323,19 +400,13 @@ WORKLOADS = [
         per="step",
         baseline="micrograd",
         memory=True,
-        contestants={
-            "micrograd_fast": fast,
-            "micrograd_fast, fused": fast_fused,
-            "micrograd_ref": ref,
-            "micrograd_ref, fused": ref_fused,
-            "micrograd": micrograd,
-            "minigrad": "has no neural networks",
-            "numpy, by hand": numpy_by_hand,
-            "torch": torch,
-            "autograd": autograd,
-            "jax.jit": jax_jit,
-            "xad": xad,
-            "casadi, recorded": casadi_recorded,
-        },
-    )
+        contestants=with_activation("relu"),
+    ),
+    Workload(
+        name="moons_tanh",
+        title="the moons demo with tanh in place of relu",
+        per="step",
+        baseline="torch",
+        contestants=with_activation("tanh") | NO_TANH,
+    ),
 ]

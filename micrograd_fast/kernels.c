@@ -174,7 +174,14 @@ TARGET INLINE void NAME(binary)(
         case MUL: EACH(out[i] = x[sx * i] * y[sy * i]); break;
         case DIV: EACH(out[i] = x[sx * i] / y[sy * i]); break;
         case POW: EACH(out[i] = pow(x[sx * i], y[sy * i])); break;
-        case POWER: EACH(out[i] = NAME(power)(x[sx * i], y[0])); break;
+        case POWER: {
+            const double k = y[0];
+            if (k == 2) EACH(out[i] = x[sx * i] * x[sx * i]);
+            else if (k == 3) EACH(out[i] = (x[sx * i] * x[sx * i]) * x[sx * i]);
+            else if (k == -1) EACH(out[i] = 1.0 / x[sx * i]);
+            else EACH(out[i] = NAME(power)(x[sx * i], k));
+            break;
+        }
     }
 }
 
@@ -204,7 +211,9 @@ TARGET INLINE void NAME(binary_backward)(
                  x[sx * i] != 0 || !(y[sy * i] >= 0) ? out[i] * log(x[sx * i]) * g[i] : 0.0);
             break;
         case POWER:
-            PASS(dx, sx, y[0] != 0 ? y[0] * NAME(power)(x[sx * i], y[0] - 1) * g[i] : 0.0);
+            if (y[0] == 2) PASS(dx, sx, 2.0 * x[sx * i] * g[i]);
+            else if (y[0] == 3) PASS(dx, sx, 3.0 * (x[sx * i] * x[sx * i]) * g[i]);
+            else PASS(dx, sx, y[0] != 0 ? y[0] * NAME(power)(x[sx * i], y[0] - 1) * g[i] : 0.0);
             break;
     }
 }
@@ -308,6 +317,19 @@ TARGET static void NAME(dot_backward)(
     const ptrdiff_t stride = b->stride;
     const int32_t *first = p->terms + in->y, *pair = first + 2 * in->count;
     const int start_varies = VARIES(in->x) || in->out < 0;
+    if (n == 1 && in->op >= DOT_SHARED) { /* the same, without a look at what each operand is */
+        const double *values = b->values, *shared = b->shared;
+        double *grads = b->grads, *shared_grads = b->shared_grads;
+        const double g0 = g[0];
+        const int32_t constants = p->constants;
+        while (pair > first + 2) {
+            pair -= 2;
+            const ptrdiff_t x = pair[0] * stride, y = ~pair[1];
+            const double a = values[x], c = shared[y];
+            grads[x] += c * g0;
+            if (y >= constants) shared_grads[y] += a * g0;
+        }
+    }
     while (pair > first + 2) {
         pair -= 2;
         NAME(pair_backward)(p, b, pair, g, n);

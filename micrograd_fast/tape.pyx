@@ -510,7 +510,8 @@ cdef class Tape:
     cdef Block block
     cdef Py_ssize_t current  # the first row of those whose values are in block, -1 for none
     cdef object rows  # of the last forward
-    cdef tuple shape  # that they had then
+    cdef Py_ssize_t row_count  # that they had then
+    cdef bint many  # rather than one row as a 1-D array
     cdef object gradient  # of the last backward, with respect to the inputs
 
     def __cinit__(self):
@@ -561,7 +562,7 @@ cdef class Tape:
                 )
             self.acquire()
             try:
-                return self.evaluate(rows, table_of(&view, view.ndim == 2, True))
+                return self.evaluate(rows, table_of(&view, view.ndim == 2, True), view.ndim == 2)
             finally:
                 self.busy = False
         finally:
@@ -609,18 +610,22 @@ cdef class Tape:
         cdef bint many
         if self.rows is None:
             raise ValueError("backward needs a forward before it")
-        if self.rows.shape != self.shape:
-            raise ValueError(f"rows had the shape {self.shape} in forward, now {self.rows.shape}")
-        if seed is not None:
-            seed = real_array(seed, "seed")
-            shape = self.output_shape(self.rows)
-            if seed.shape != shape:
-                raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
         PyObject_GetBuffer(self.rows, &view, PyBUF_STRIDED_RO)
-        many = view.ndim == 2
         try:
+            many = self.many
+            if (
+                view.ndim != 1 + many
+                or view.shape[view.ndim - 1] != self.input_count
+                or many and view.shape[0] != self.row_count
+            ):
+                before = (self.row_count, self.input_count)[0 if many else 1 :]
+                raise ValueError(f"rows had the shape {before} in forward, now {self.rows.shape}")
             if seed is None:
                 return self.differentiate(table_of(&view, many, True), NULL)
+            seed = real_array(seed, "seed")
+            shape = self.output_shape(self.row_count)
+            if seed.shape != shape:
+                raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
             PyObject_GetBuffer(seed, &seed_view, PyBUF_STRIDED_RO)
             try:
                 seeds = table_of(&seed_view, many, not self.single)
@@ -630,8 +635,8 @@ cdef class Tape:
         finally:
             PyBuffer_Release(&view)
 
-    cdef tuple output_shape(self, object rows):
-        lead = tuple(rows.shape)[: rows.ndim - 1]
+    cdef tuple output_shape(self, Py_ssize_t rows):
+        lead = (rows,) if self.many else ()
         return lead if self.single else (*lead, self.output_count)
 
     cdef int acquire(self) except -1:
@@ -659,12 +664,12 @@ cdef class Tape:
         self.block.stride = stride
         return 0
 
-    cdef object evaluate(self, object rows, Table table):
+    cdef object evaluate(self, object rows, Table table, bint many):
         """What forward returns."""
         cdef Py_ssize_t start = 0, stop, i
         cdef Py_buffer view
         cdef Table results
-        cdef bint many = table.row_step != 0 or rows.ndim == 2
+        cdef double result
         self.rows = self.gradient = None
         self.current = -1
         self.reserve(table.rows)
@@ -674,8 +679,13 @@ cdef class Tape:
         if is_detecting():
             self.check(&table, NULL, False)
         kernel_forward(&self.program, &self.block, False)
-        shape = self.output_shape(rows)
-        out = empty(shape)
+        self.row_count, self.many = table.rows, many
+        if self.single and not many:
+            results.data, results.row_step, results.column_step = <char*>&result, 0, 0
+            self.evaluate_rows(&table, &results, 0, 1)
+            self.rows = rows
+            return result
+        out = empty(self.output_shape(table.rows))
         PyObject_GetBuffer(out, &view, PyBUF_STRIDED)
         try:
             results = table_of(&view, many, not self.single)
@@ -690,8 +700,8 @@ cdef class Tape:
                 start = stop
         finally:
             PyBuffer_Release(&view)
-        self.rows, self.shape = rows, rows.shape
-        return out if shape else float(out)
+        self.rows = rows
+        return out
 
     cdef void evaluate_rows(
         self, Table* table, Table* results, Py_ssize_t start, Py_ssize_t stop
@@ -732,7 +742,8 @@ cdef class Tape:
         cdef Value p
         if is_detecting():
             self.check(&table, seeds, True)
-        out = empty(self.rows.shape)
+        lead = (table.rows,) if self.many else ()
+        out = empty((*lead, self.input_count))
         memset(self.block.shared_grads, 0, self.shared_count * sizeof(double))
         PyObject_GetBuffer(out, &view, PyBUF_STRIDED)
         try:
