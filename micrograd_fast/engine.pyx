@@ -61,6 +61,8 @@ cdef extern from "Python.h":
     void PyObject_GC_UnTrack(PyObject*) noexcept
     Py_ssize_t PyVectorcall_NARGS(size_t) noexcept
     object PyObject_Vectorcall(object, const_args*, size_t, PyObject*)
+    int Py_EnterRecursiveCall "0 != Py_EnterRecursiveCall" (const char*) except 1
+    void Py_LeaveRecursiveCall() noexcept
     int PyObject_GenericSetAttr(object, object, PyObject*) except -1
     int PyErr_CheckSignals() except -1
     void PyErr_SetInterrupt() noexcept
@@ -464,7 +466,12 @@ cdef object binary_mixed(Op op, object left, object right):
 cdef object elementwise(object fn, object array):
     import numpy as np
 
-    return np.frompyfunc(fn, 1, 1)(array)
+    Py_EnterRecursiveCall(" in an array of arrays")
+    try:
+        with np.errstate(all="ignore"):
+            return np.frompyfunc(fn, 1, 1)(array)
+    finally:
+        Py_LeaveRecursiveCall()
 
 cdef PyObject** new_block(size_t n) except NULL:
     cdef PyObject** block = <PyObject**>PyMem_Malloc(n * sizeof(PyObject*))
@@ -732,7 +739,7 @@ cdef int python_step(Value node) except -1:
         backward_step(node)
     return 0
 
-def _step(Value node):
+def _step(Value node not None):
     """Add a built-in node's gradient into its operands."""
     if node.op != CUSTOM:
         backward_step(node)
@@ -1098,7 +1105,7 @@ def _restore_graph(saved):
         operands = tuple([nodes[i] for i in numbers])
         if isinstance(detail, tuple):
             kind, closure, state = detail
-            node = kind.__new__(kind)
+            node = blank(kind)
             initialise(node, data, operands, name, "")
             node.flags &= ~BLANK
             if closure is not None:
@@ -1140,8 +1147,15 @@ cdef Value node_of(Op op, list held, double exponent):
         return binary_node(op, first, <Value>held[1])
     return unary(op, first)
 
+cdef Value blank(object kind):
+    """A new Value of a kind, without its fields."""
+    node = kind.__new__(kind)
+    if not isinstance(node, Value) or not (<Value>node).flags & BLANK:
+        raise TypeError(f"this is not the state of a Value: {type_name(node)!r} is not new")
+    return <Value>node
+
 def _restore_leaf(kind, data, grad, label, constant):
-    cdef Value node = leaf(0.0) if kind is Value else kind.__new__(kind)
+    cdef Value node = leaf(0.0) if kind is Value else blank(kind)
     node._data, node._grad = data, grad
     set_label(node, string(label, "label"))
     node.flags = (node.flags & TRACKED) | (CONSTANT if constant else 0)

@@ -12,6 +12,10 @@ from .engine cimport (
     LEAF, RELU, SIGMOID, TANH, Op, Value, dot_of, list_items, operand, unary_of, values,
 )
 
+cdef extern from "Python.h":
+    int Py_EnterRecursiveCall "0 != Py_EnterRecursiveCall" (const char*) except 1
+    void Py_LeaveRecursiveCall() noexcept
+
 __all__ = [
     "MLP",
     "Layer",
@@ -36,6 +40,15 @@ cdef int check_inputs(object module, Py_ssize_t expected, Py_ssize_t got) except
     if got != expected:
         raise ValueError(f"{type(module).__name__} expects {expected} inputs, got {got}")
     return 0
+
+
+cdef object nested(object fn, tuple arguments):
+    """A call into another module: a RecursionError, not a crash, where they hold each other."""
+    Py_EnterRecursiveCall(" in a Module")
+    try:
+        return fn(*arguments)
+    finally:
+        Py_LeaveRecursiveCall()
 
 
 class Module:
@@ -121,7 +134,7 @@ class Layer(Module):
 
     def parameters(self):
         """Those of each neuron in turn."""
-        return [p for neuron in self.neurons for p in neuron.parameters()]
+        return [p for neuron in self.neurons for p in nested(neuron.parameters, ())]
 
     def __repr__(self):
         return f"Layer of [{', '.join(str(neuron) for neuron in self.neurons)}]"
@@ -147,26 +160,30 @@ class MLP(Module):
         cdef object out = values(list(x))
         check_inputs(self, self.nin, len(out))
         for layer in self.layers:
-            out = layer([out] if isinstance(out, Value) else out)
+            out = nested(layer, ([out] if isinstance(out, Value) else out,))
         return out
 
     def parameters(self):
         """Those of each layer in turn."""
-        return [p for layer in self.layers for p in layer.parameters()]
+        return [p for layer in self.layers for p in nested(layer.parameters, ())]
 
     def __repr__(self):
         return f"MLP of [{', '.join(str(layer) for layer in self.layers)}]"
 
 
 cdef Value neuron_output(object neuron, list x):
+    cdef object b = neuron.b
     x = values(x)
     cdef object w = neuron.w
     check_inputs(neuron, len(w), len(x))
     cdef list weights = values(w)
-    cdef object b = neuron.b
-    if not isinstance(b, Value):  # making it one may run Python, which may change the lists
+    # Making Values of weights or of the bias may run Python, which may change the lists.
+    if weights is not w:
+        x = values(list(x))
+    if not isinstance(b, Value):
         weights, x = list(weights), list(x)
         b = operand(b)
+    check_inputs(neuron, len(weights), len(x))
     cdef Value out = dot_of(list_items(weights), list_items(x), len(x), <Value>b)
     if not neuron.nonlin:
         return out
@@ -180,7 +197,7 @@ cdef list layer_outputs(object layer, list x):
     """The outputs of a layer's neurons; the plain ones are computed here, without a call each."""
     check_inputs(layer, layer.nin, len(x))
     return [
-        neuron_output(neuron, x) if type(neuron) is Neuron else neuron(x)
+        neuron_output(neuron, x) if type(neuron) is Neuron else nested(neuron, (x,))
         for neuron in layer.neurons
     ]
 

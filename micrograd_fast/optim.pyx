@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """Optimizers: SGD and Adam."""
 
 from array import array

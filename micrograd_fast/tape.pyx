@@ -118,6 +118,7 @@ cdef class Recording:
         cdef object custom = None
         cdef Py_ssize_t i, results = -1, missing = -1, listed = 0
         cdef list roots = list(outputs)
+        cdef bint repeated = len(set(inputs)) != len(inputs)  # this may run Python
         topological_order(list_items(roots), len(roots), True, &self.order)
         for i in range(len(inputs) - 1, -1, -1):
             x = <Value>inputs[i]
@@ -133,7 +134,7 @@ cdef class Recording:
                 listed += node.count
             elif node.op == CUSTOM and custom is None:
                 custom = node
-        if len(set(inputs)) != len(inputs):
+        if repeated:
             raise ValueError("a Tape expects each input once, got one twice")
         if results >= 0:
             raise ValueError(f"input {results} must be a leaf, got the result of {inputs[results]._op!r}")
@@ -460,7 +461,14 @@ cdef Table table_of(Py_buffer* view, bint many, bint wide) noexcept:
 cdef inline double* at(Table* table, Py_ssize_t row, Py_ssize_t column) noexcept nogil:
     return <double*>(table.data + row * table.row_step + column * table.column_step)
 
+cdef inline double read(Table* table, Py_ssize_t row, Py_ssize_t column) noexcept nogil:
+    """What is there, which may lie at any address."""
+    cdef double out
+    memcpy(&out, at(table, row, column), sizeof(double))
+    return out
 
+
+@cython.binding(False)  # else a method would take anything for self
 @cython.auto_pickle(False)
 cdef class Tape:
     """A graph recorded once, to evaluate and differentiate over many rows of inputs.
@@ -519,16 +527,18 @@ cdef class Tape:
 
     def __init__(self, output, inputs=()):
         cdef Recording recording = Recording()
-        if self.program.code != NULL:
-            raise TypeError("a Tape is recorded once: make a new one")
-        self.single = isinstance(output, Value)
-        cdef tuple outputs = values([output] if self.single else output, "an output")
-        self.inputs = values(inputs, "an input")
+        cdef bint single = isinstance(output, Value)
+        cdef tuple outputs = values([output] if single else output, "an output")
+        cdef tuple varying = values(inputs, "an input")
         if not outputs:
             raise ValueError("a Tape needs at least one output, got none")
-        recording.read(outputs, self.inputs)
+        recording.read(outputs, varying)
         recording.link()
         recording.fuse()
+        # Last, for what came before may run Python, which may do the same.
+        if self.program.code != NULL:
+            raise TypeError("a Tape is recorded once: make a new one")
+        self.single, self.inputs = single, varying
         recording.write(self, len(outputs))
 
     def __dealloc__(self):
@@ -640,6 +650,8 @@ cdef class Tape:
         return lead if self.single else (*lead, self.output_count)
 
     cdef int acquire(self) except -1:
+        if self.program.code == NULL:
+            raise ValueError("this Tape is not recorded yet: Tape.__init__ has not run")
         if self.busy:
             raise RuntimeError("this Tape is in use by another thread: give each thread its own")
         self.busy = True
@@ -730,7 +742,7 @@ cdef class Tape:
             row = self.block.values + k * self.block.stride
             for i in range(self.block.rows):
                 same = same and memcmp(row + i, at(table, start + i, k), sizeof(double)) == 0
-                row[i] = at(table, start + i, k)[0]
+                row[i] = read(table, start + i, k)
         self.current = start
         return same
 
@@ -790,7 +802,7 @@ cdef class Tape:
         for k in range(self.output_count):
             slot = self.outputs[k]
             for i in range(n):
-                weights[i] = 1.0 if seeds == NULL else at(seeds, start + i, k)[0]
+                weights[i] = 1.0 if seeds == NULL else read(seeds, start + i, k)
             if slot < 0:
                 if ~slot >= self.program.constants:
                     self.block.shared_grads[~slot] += kernel_sum(weights, n)
@@ -820,7 +832,7 @@ cdef class Tape:
             slot = ~(self.program.constants + i)
             nodes[slot] = Value(self.block.shared[~slot], label=self.parameters[i].label)
         for i in range(self.input_count):
-            nodes[i] = Value(at(table, row, i)[0], label=self.inputs[i].label)
+            nodes[i] = Value(read(table, row, i), label=self.inputs[i].label)
         for i in range(self.program.length):
             step = self.program.code + i
             operands = [nodes[slot] for slot in self.operand_slots(step)]
@@ -833,7 +845,7 @@ cdef class Tape:
         if backward:
             for i in range(self.output_count):
                 node = nodes[self.outputs[i]]
-                node._grad += 1.0 if seeds == NULL else at(seeds, row, i)[0]
+                node._grad += 1.0 if seeds == NULL else read(seeds, row, i)
             for i in range(self.program.length - 1, -1, -1):
                 checked_step(nodes[self.program.code[i].out])
         return 0
@@ -886,11 +898,8 @@ cdef object to_array(int32_t* items, Py_ssize_t n):
     return array("i", (<char*>items)[: n * sizeof(int32_t)])
 
 cdef int32_t* from_array(object items) except NULL:
-    cdef const int32_t[::1] view = array("i", items)
-    cdef int32_t* out
-    if len(view) != len(items):
-        raise ValueError("this is not the state of a Tape")
-    out = <int32_t*>memory(len(view) * sizeof(int32_t))
+    cdef const int32_t[::1] view = items
+    cdef int32_t* out = <int32_t*>memory(len(view) * sizeof(int32_t))
     if len(view):
         memcpy(out, &view[0], len(view) * sizeof(int32_t))
     return out
@@ -899,6 +908,8 @@ def _restore(single, inputs, parameters, code, terms, outputs, constants):
     """A Tape from what __reduce__ says of it."""
     cdef Tape tape = Tape.__new__(Tape)
     cdef Py_ssize_t i
+    inputs, parameters, constants = tuple(inputs), tuple(parameters), [float(x) for x in constants]
+    code, terms, outputs = array("i", code), array("i", terms), array("i", outputs)
     tape.single = single
     tape.inputs, tape.parameters = values(inputs, "an input"), values(parameters, "a parameter")
     tape.constants = <double*>memory(len(constants) * sizeof(double))

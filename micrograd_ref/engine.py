@@ -266,7 +266,8 @@ def _elementwise(fn: Callable[[Any], T], array: Any) -> T:
     """An object array of fn of each element; for annotations, which ignore arrays, an element."""
     import numpy as np
 
-    return cast(T, np.frompyfunc(fn, 1, 1)(array))
+    with np.errstate(all="ignore"):
+        return cast(T, np.frompyfunc(fn, 1, 1)(array))
 
 
 def _gradients(operation: Operation, g: float, out: float, data: list[float]) -> Gradients:
@@ -739,7 +740,7 @@ def dot(xs: Iterable[Any], ys: Iterable[Any], start: Any = 0.0) -> Value:
     Raises ValueError if xs and ys differ in length.
     Cost: one node and three pointers a term, where the chain makes two nodes a term.
     """
-    xs, ys = [_operand(x) for x in xs], [_operand(y) for y in ys]
+    xs, ys = [_operand(x) for x in list(xs)], [_operand(y) for y in list(ys)]
     if len(xs) != len(ys):
         raise ValueError(f"dot expects two sequences of one length, got {len(xs)} and {len(ys)}")
     operands = [_operand(start)]
@@ -755,4 +756,4 @@ def sum(xs: Iterable[Any], start: Any = 0.0) -> Value:
     sums, unless one operand depends on another.
     Cost: one node and one pointer a term, where the chain makes one node a term.
     """
-    return _apply(OPERATIONS["sum"], *[_operand(x) for x in (start, *xs)])
+    return _apply(OPERATIONS["sum"], _operand(start), *[_operand(x) for x in list(xs)])

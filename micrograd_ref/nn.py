@@ -33,7 +33,7 @@ _ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid", "linear": 
 def _size(n: int, what: str) -> int:
     if operator.index(n) < 1:
         raise ValueError(f"the number of {what} must be at least 1, got {n}")
-    return operator.index(n)
+    return int(operator.index(n))
 
 
 def _check_inputs(module: Module, expected: int, got: int) -> None:
@@ -156,7 +156,7 @@ class Neuron(Module):
         self.activation = activation
 
     def __call__(self, x: Iterable[Any]) -> Value:
-        x = [_operand(xi) for xi in x]
+        x = [_operand(xi) for xi in list(x)]
         _check_inputs(self, len(self.w), len(x))
         out = dot(self.w, x, self.b)
         if not self.nonlin or self.activation == "linear":
@@ -185,7 +185,7 @@ class Layer(Module):
         self.neurons = [Neuron(nin, **kwargs) for _ in range(_size(nout, "neurons"))]
 
     def __call__(self, x: Iterable[Any]) -> Any:
-        x = [_operand(xi) for xi in x]
+        x = [_operand(xi) for xi in list(x)]
         _check_inputs(self, self.nin, len(x))
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
@@ -217,7 +217,7 @@ class MLP(Module):
         ]
 
     def __call__(self, x: Iterable[Any]) -> Any:
-        out: Any = [_operand(xi) for xi in x]
+        out: Any = [_operand(xi) for xi in list(x)]
         _check_inputs(self, self.nin, len(out))
         for layer in self.layers:
             out = layer([out] if isinstance(out, Value) else out)

@@ -24,6 +24,14 @@ def forwarded(mg):
     return tape
 
 
+def backward_of_other_rows(mg, shape, later):
+    tape, _ = neuron(mg)
+    rows = np.zeros(shape)
+    tape.forward(rows)
+    rows.resize(later, refcheck=False)
+    tape.backward()
+
+
 def custom(mg, *children):
     return mg.Value(1.0, children, "mine")
 
@@ -199,6 +207,30 @@ CASES = [
         lambda mg: [t := mg.Tape([leaf(mg)] * 2), t.forward(), t.backward(1)],
         ValueError,
         SEED("(2,)", "()"),
+    ),
+    (
+        "more rows than in forward",
+        lambda mg: backward_of_other_rows(mg, (3, 2), (500, 2)),
+        ValueError,
+        "rows had the shape (3, 2) in forward, now (500, 2)",
+    ),
+    (
+        "narrower rows than in forward",
+        lambda mg: backward_of_other_rows(mg, (3, 2), (6, 1)),
+        ValueError,
+        "rows had the shape (3, 2) in forward, now (6, 1)",
+    ),
+    (
+        "rows in place of a row",
+        lambda mg: backward_of_other_rows(mg, (2,), (1, 2)),
+        ValueError,
+        "rows had the shape (2,) in forward, now (1, 2)",
+    ),
+    (
+        "a row in place of rows",
+        lambda mg: backward_of_other_rows(mg, (1, 2), (2,)),
+        ValueError,
+        "rows had the shape (1, 2) in forward, now (2,)",
     ),
     ("a str for a seed", lambda mg: forwarded(mg).backward("abc"), TypeError, DTYPE("seed", "<U3")),
     (
