@@ -1,5 +1,6 @@
 """The extension modules; everything else about the package stands in pyproject.toml."""
 
+import os
 import sys
 
 from Cython.Build import cythonize
@@ -9,7 +10,7 @@ from setuptools import Extension, setup
 if sys.platform == "win32":
     flags = ["/O2", "/fp:precise"]
 else:
-    flags = ["-O3", "-ffp-contract=off"]
+    flags = ["-O3", "-ffp-contract=off", "-g0"]
 
 setup(
     ext_modules=cythonize(
@@ -28,5 +29,6 @@ setup(
             )
         ],
         compiler_directives={"language_level": 3, "cdivision": True},
-    )
+    ),
+    options={"build_ext": {"parallel": os.cpu_count()}},
 )

@@ -5,6 +5,7 @@ makes this package, and its modules, hand out the reference's; `backend` says wh
 """
 
 import importlib
+import importlib.machinery
 import os
 import sys
 
@@ -18,15 +19,13 @@ for _room in ("engine", "nn", "optim", "tape", "graph", "checks", "parallel", "a
         _module = importlib.import_module(f"micrograd_ref.{_room}")
         sys.modules[f"{__name__}.{_room}"] = globals()[_room] = _module
         continue
-    try:
-        importlib.import_module(f"{__name__}.{_room}")
-    except ModuleNotFoundError as _error:
-        if _error.name != f"{__name__}.{_room}":
-            raise
+    # Its own extension, or none: an editable install would lend one from another tree.
+    if importlib.machinery.PathFinder.find_spec(f"{__name__}.{_room}", __path__) is None:
         raise ImportError(
             "micrograd_fast is not built for this Python: run `python -m pip install -e .` in its "
             "source tree, or use the reference with MICROGRAD_BACKEND=ref"
-        ) from None
+        )
+    importlib.import_module(f"{__name__}.{_room}")
 
 from micrograd_fast.arrays import array, data, grad
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck

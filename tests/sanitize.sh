@@ -58,8 +58,13 @@ fi
 #   test_packaging test_cimport: they start or build other interpreters, without the runtime
 #   test_plot test_graph: they draw, which is Python alone, and start the program `dot`
 #   test_parallel  it starts processes of workers
-#   sizes, resident memory and C stacks: the sanitizer's own are counted with them
-left_out=(test_packaging test_cimport test_plot test_graph test_parallel test_fuzz test_twins)
+#   by name: what measures resident memory or C stacks, where the sanitizer's own would count
+#   test_fuzz      it comes by itself below
+#   test_limits    ten million nodes and their memory: the red zones around each are counted with it
+#   test_twins     it compares names and docstrings
+left_out=(
+    test_packaging test_cimport test_plot test_graph test_parallel test_limits test_twins test_fuzz
+)
 names="not [ref"
 names+=" and not stack and not resident and not memory_does_not_grow and not keeps_no_memory"
 ignored=()

@@ -1,30 +1,77 @@
-"""The fuzzer runs, finds nothing, and would find something."""
+"""The fuzzer finds no difference, and finds one where there is one. More of it: python -m tests.fuzz"""
 
-import os
+import re
 import subprocess
 import sys
-from pathlib import Path
 
+import fuzz
 import pytest
-
-
-def fuzz(*arguments):
-    command = [sys.executable, Path(__file__).with_name("fuzz.py"), *arguments]
-    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | paths
-    )
-    return done.returncode, done.stdout, done.stderr
+from micrograd_ref.engine import OPERATIONS
 
 
 def test_random_programs_agree():
-    status, out, err = fuzz("--seconds", "3", "--seed", "test")
-    assert status == 0, out + err
-    assert int(out.split()[0]) > 10  # programs
+    tally = fuzz.Tally()
+    assert fuzz.search("pytest", 3, tally) is None
+    assert tally.programs > 10
+    assert tally.lines > 10 * tally.programs
+    assert 0 < tally.errors < tally.lines / 2
 
 
-@pytest.mark.parametrize("name", ["* backward 1", "tanh forward", "**k backward"])
-def test_a_change_of_one_bit_is_found(name):
-    status, out, err = fuzz("--seconds", "60", "--mutants", name)
-    assert status == 0, out + err
-    assert out.endswith("1 of 1 mutants were found\n")
+def test_the_same_seed_gives_the_same_program():
+    once, again = (list(fuzz.program("seed")) for _ in range(2))
+    assert once == again
+    assert len(once) > 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "* forward",
+        "/ backward 1",
+        "dot backward 2",
+        "**k backward",
+        "Adam root",
+        "the sum over rows",
+    ],
+)
+def test_a_formula_changed_by_one_bit_is_found(name):
+    assert fuzz.find_mutants([name], "pytest", 60) == []
+
+
+def test_every_operation_has_mutants_of_forward_and_backward():
+    names = set(fuzz.mutants())
+    for operation in [*OPERATIONS, "**k"]:
+        assert f"{operation} forward" in names
+        assert {f"{operation} backward", f"{operation} backward 0"} & names
+
+
+def test_a_mutant_is_undone():
+    with fuzz.mutated(*fuzz.mutants()["+ forward"]):
+        assert fuzz.difference(["v1 = mg.Value(0.1) + 0.2"]) is not None
+    assert fuzz.difference(["v1 = mg.Value(0.1) + 0.2"]) is None
+
+
+def test_a_difference_is_made_small_and_printed_as_a_script(tmp_path):
+    lines = [
+        "v1 = mg.Value(0.5)",
+        "v2 = v1 * 3 + mg.Value(2.0).exp()",
+        "v3 = v1 - 7",
+        "v3.backward(); v2.backward()",
+    ]
+    with fuzz.mutated(*fuzz.mutants()["exp backward 0"]):
+        small = fuzz.minimised(lines, lambda lines: fuzz.difference(lines) is not None)
+    assert small == ["v2 = mg.Value(2.0).exp()", "v2.backward()"]
+    path = tmp_path / "small.py"
+    path.write_text(fuzz.script(small))
+    shown = [
+        subprocess.run(
+            [sys.executable, path, package],
+            env=fuzz.environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+        for package in fuzz.TWINS
+    ]
+    assert shown[0] == shown[1]
+    assert re.fullmatch(r"v2 0x\S+ 0x1.0000000000000p\+0 '' exp\n", shown[0])
