@@ -1,4 +1,4 @@
-"""The fuzzer finds no difference, and finds one where there is one. More of it: python -m tests.fuzz"""
+"""The fuzzer finds no difference, and finds one where there is one: python -m tests.fuzz."""
 
 import re
 import subprocess
@@ -6,6 +6,7 @@ import sys
 
 import fuzz
 import pytest
+
 from micrograd_ref.engine import OPERATIONS
 
 
