@@ -103,7 +103,8 @@ def test_every_operation_has_the_same_bits_on_special_numbers(data):
             columns = [i for i in (0, 1) if inputs[i] in mg.trace(out)[0]]
             tape = mg.Tape(out, [inputs[i] for i in columns])
             rows = pairs[:, columns]
-            batches = (rows, None), (rows[7], -3.0), (rows, np.full(len(rows), math.inf))
+            seeds = [np.full(len(rows), seed) for seed in (0.25, math.inf)]
+            batches = (rows, seeds[0]), (rows, seeds[1]), (rows[7], -3.0)
             found.append((out._op, replay(tape, batches)))
         return found
 
