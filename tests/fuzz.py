@@ -774,6 +774,8 @@ class Writer:
         return self.rng.choice(
             (
                 f"{m}.zero_grad()",
+                f"mg.sum({m}.parameters()).backward(); {m}.zero_grad()",
+                f"mg.sum({m}.parameters()).backward(); {m}.zero_grad()",
                 f"{m}.w[0] = {a}",
                 f"{m}.b = {a}",
                 f"{m}.activation = {self.rng.choice((*ACTIVATIONS, 'exp', 'nothing'))!r}",

@@ -35,6 +35,7 @@ CFLAGS="$flags" LDFLAGS="-fsanitize=address,undefined" \
 # The interpreter itself is not instrumented, so the runtimes must be loaded before it.
 library() { "$CC" -print-file-name="$1"; }
 preload="$(library libasan.so) $(library libubsan.so)"
+export PYTHONPATH=$work/tree
 export PYTHONMALLOC=malloc  # each object in a block of its own, with red zones around it
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 asan=abort_on_error=0:exitcode=99:detect_stack_use_after_return=1:handle_segv=1
@@ -83,7 +84,7 @@ def pytest_sessionstart(session):
 END
 
 stage "The tests"
-PYTHONPATH=$work sanitized "$python" -m pytest tests -q -p no:cacheprovider -p fewer --capture=sys \
+PYTHONPATH=$PYTHONPATH:$work sanitized "$python" -m pytest tests -q -p no:cacheprovider -p fewer --capture=sys \
     -k "$names" "${ignored[@]}" -W "ignore::pytest.PytestUnraisableExceptionWarning"
 
 stage "Random programs with both packages"

@@ -153,6 +153,7 @@ DAMAGED = {
     "an unknown operation": (CODE, [MUL, 1, 0, ~2, 0, 99, 2, 1, 0, 0]),
     "a negative operation": (CODE, [MUL, 1, 0, ~2, 0, -1, 2, 1, 0, 0]),
     "half an instruction": (CODE, [MUL, 1, 0, ~2, 0, TANH, 2, 1]),
+    "half an instruction more": (CODE, [MUL, 1, 0, ~2, 0, TANH, 2, 1, 0, 0, TANH, 3]),
     "no instructions": (CODE, []),
     "one result for what varies": (CODE, [MUL, 1, 0, ~2, 0, TANH, 2, 1, 0, 0, TANH, ~3, 1, 0, 0]),
     "a result for each row of what does not vary": (CODE, [MUL, 1, 0, ~2, 0, TANH, 2, ~2, 0, 0]),
@@ -241,18 +242,17 @@ def restore_damaged(count):
             for n in (1, 130):
                 results = tape.forward(np.ones((n, len(tape.inputs))))
                 tape.backward()
-                rows = {repr(bits_of(row)) for row in (*results, *tape.input_grad)}
-                assert len(rows) <= 2, f"equal rows have different results: {each}"
+                for found in (results, tape.input_grad):  # of equal rows
+                    assert np.array_equal(found, [found[0]] * n, equal_nan=True), each
     print(refused, accepted)
 
 
 def test_a_damaged_state_does_no_harm():
-    code = "import test_tape_state as t; t.restore_damaged(3000)"
+    code = "import test_tape_state as t; t.restore_damaged(1500)"
     done = run(code, PYTHONMALLOC="debug")  # which looks for writes out of bounds
     assert done.returncode == 0, done.stderr
     refused, accepted = map(int, done.stdout.split())
-    assert refused > 5000
-    assert accepted > 500
+    assert min(refused, accepted) > 1000
 
 
 def reshape_and_differentiate():
