@@ -151,7 +151,7 @@ class MLP(Module):
     def __init__(self, nin, nouts, activation="relu", output="linear"):
         sizes = [size(nin, "inputs"), *nouts]
         activations = [activation] * (size(len(nouts), "layers") - 1) + [output]
-        self.nin = nin
+        self.nin = sizes[0]
         self.layers = [
             Layer(sizes[i], sizes[i + 1], activation=activations[i]) for i in range(len(nouts))
         ]

@@ -620,6 +620,8 @@ cdef class Tape:
         cdef bint many
         if self.rows is None:
             raise ValueError("backward needs a forward before it")
+        if seed is not None:
+            seed = real_array(seed, "seed")  # may run Python, so before the buffer of rows is held
         PyObject_GetBuffer(self.rows, &view, PyBUF_STRIDED_RO)
         try:
             many = self.many
@@ -632,7 +634,6 @@ cdef class Tape:
                 raise ValueError(f"rows had the shape {before} in forward, now {self.rows.shape}")
             if seed is None:
                 return self.differentiate(table_of(&view, many, True), NULL)
-            seed = real_array(seed, "seed")
             shape = self.output_shape(self.row_count)
             if seed.shape != shape:
                 raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
@@ -830,9 +831,9 @@ cdef class Tape:
             nodes[~i] = Value(self.constants[i])
         for i in range(len(self.parameters)):
             slot = ~(self.program.constants + i)
-            nodes[slot] = Value(self.block.shared[~slot], label=self.parameters[i].label)
+            nodes[slot] = Value(self.block.shared[~slot], label=label_of(<Value>self.parameters[i]))
         for i in range(self.input_count):
-            nodes[i] = Value(read(table, row, i), label=self.inputs[i].label)
+            nodes[i] = Value(read(table, row, i), label=label_of(<Value>self.inputs[i]))
         for i in range(self.program.length):
             step = self.program.code + i
             operands = [nodes[slot] for slot in self.operand_slots(step)]
@@ -883,6 +884,10 @@ cdef class Tape:
             [self.constants[i] for i in range(self.program.constants)],
         )
 
+
+cdef object label_of(Value x):
+    """Its label, without a property of a subclass, which would run Python."""
+    return "" if x._label == NULL else <object>x._label
 
 cdef tuple values(object xs, str what):
     xs = tuple(xs)

@@ -211,7 +211,7 @@ class MLP(Module):
     ) -> None:
         sizes = [_size(nin, "inputs"), *nouts]
         activations = [activation] * (_size(len(nouts), "layers") - 1) + [output]
-        self.nin = nin
+        self.nin = sizes[0]
         self.layers = [
             Layer(sizes[i], sizes[i + 1], activation=activations[i]) for i in range(len(nouts))
         ]

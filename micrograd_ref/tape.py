@@ -173,14 +173,15 @@ class Tape:
             rows = self._rows
             if rows is None:
                 raise ValueError("backward needs a forward before it")
+            weights = None if seed is None else _real_array(seed, "seed")
             if rows.shape != self._shape:
                 raise ValueError(f"rows had the shape {self._shape} in forward, now {rows.shape}")
             shape = rows.shape[:-1] if self._single else (*rows.shape[:-1], len(self._outputs))
-            seed = np.ones(shape) if seed is None else _real_array(seed, "seed")
-            if seed.shape != shape:
-                raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
+            weights = np.ones(shape) if weights is None else weights
+            if weights.shape != shape:
+                raise ValueError(f"seed must have the shape {shape}, got {weights.shape}")
             table = np.atleast_2d(rows)
-            seeds = seed.reshape(len(table), len(self._outputs))
+            seeds = weights.reshape(len(table), len(self._outputs))
             if _is_detecting():
                 self._check(table, seeds)
             input_grad = np.zeros(table.shape)
@@ -235,9 +236,9 @@ class Tape:
     def _replay(self, row: NDArray[np.float64], seeds: Sequence[float]) -> None:
         nodes = {slot: Value(x) for slot, x in self._constants.items()}
         for slot, x, data in zip(self._inputs, self.inputs, row, strict=True):
-            nodes[slot] = Value(data, label=x.label)
+            nodes[slot] = Value(data, label=x._label)
         for slot, x in zip(self._parameters, self.parameters, strict=True):
-            nodes[slot] = Value(self._read[slot], label=x.label)
+            nodes[slot] = Value(self._read[slot], label=x._label)
         for operation, out, operands in self._instructions:
             nodes[out] = _apply(operation, *[nodes[slot] for slot in operands])
         if len(seeds):
