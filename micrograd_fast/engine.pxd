@@ -76,6 +76,7 @@ cdef list values(object xs)
 cdef Value unary_of(Op op, Value a)
 cdef Value node_of(Op op, list held, double exponent)
 cdef Value dot_of(PyObject** xs, PyObject** ys, size_t n, Value start)
+cdef object label_of(Value node)
 cdef bint is_detecting() noexcept
 cdef int checked_step(Value node) except -1
 cdef int topological_order(

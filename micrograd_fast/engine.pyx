@@ -49,6 +49,7 @@ cdef extern from "Python.h":
         const char* tp_doc
         unsigned long tp_flags
     const unsigned long Py_TPFLAGS_HAVE_GC
+    const unsigned long Py_TPFLAGS_HEAPTYPE
     void PyType_Modified(TypeSlots*)
     TypeSlots* Py_TYPE(PyObject*) noexcept
     void Py_SET_REFCNT(PyObject*, Py_ssize_t) noexcept
@@ -322,7 +323,7 @@ cdef int value_clear(PyObject* self) noexcept:
 
 # From what a user writes to doubles and nodes.
 
-cdef set numpy_numbers = set()  # NumPy's scalar types that were found to be real numbers
+cdef list numpy_numbers = []  # NumPy's scalar types that were found to be real numbers
 
 cdef str type_name(object x):
     kind = type(x)
@@ -331,7 +332,7 @@ cdef str type_name(object x):
 
 cdef bint is_number(object x) except -1:
     """Whether x is an int, float, bool or NumPy real scalar. NumPy is not imported to find out."""
-    if isinstance(x, (int, float)) or type(x) in numpy_numbers:
+    if isinstance(x, (int, float)) or is_numpy_number(<PyObject*>Py_TYPE(<PyObject*>x)):
         return True
     np = sys.modules.get("numpy")
     if (
@@ -340,9 +341,18 @@ cdef bint is_number(object x) except -1:
         or isinstance(x, np.timedelta64)
     ):
         return False
-    if type(x).__module__ == "numpy":
-        numpy_numbers.add(type(x))
+    if not Py_TYPE(<PyObject*>x).tp_flags & Py_TPFLAGS_HEAPTYPE:  # it lives for ever
+        numpy_numbers.append(type(x))
     return True
+
+cdef bint is_numpy_number(PyObject* kind) noexcept:
+    """Whether it is a type known to be one. By address: a metaclass may forbid hashing."""
+    cdef PyObject** kinds = list_items(numpy_numbers)
+    cdef Py_ssize_t i
+    for i in range(len(numpy_numbers)):
+        if kinds[i] == kind:
+            return True
+    return False
 
 cdef bint is_array(object x) except -1:
     np = sys.modules.get("numpy")
@@ -543,29 +553,26 @@ def detect_anomaly():
 cdef bint is_detecting() noexcept:
     return detecting != 0
 
-cdef bint all_finite(Value node) noexcept:
-    """Whether its operands are."""
-    cdef PyObject** held = operands(node)
-    cdef size_t i
-    for i in range(node.count):
-        if not isfinite(data_of(held[i])):
+cdef bint all_finite(tuple nodes) noexcept:
+    for x in nodes:
+        if not isfinite((<Value>x)._data):
             return False
     return True
 
-cdef str described(Value node):
-    """Its operands."""
+cdef str described(tuple nodes):
+    cdef Value x
     shown = []
-    for x in children_of(node)[:8]:
-        shown.append(repr(x.data) + (f" ({x.label!r})" if x.label else ""))
-    return ", ".join(shown) + (", ..." if node.count > 8 else "")
+    for x in nodes[:8]:
+        shown.append(repr(x._data) + (f" ({label_of(x)!r})" if label_of(x) else ""))
+    return ", ".join(shown) + (", ..." if len(nodes) > 8 else "")
 
-cdef int check_forward(Value node, double data) except -1:
-    if node.count and not isfinite(data) and all_finite(node):
-        raise FloatingPointError(f"{node._op!r} made {data} of {described(node)}")
+cdef int check_forward(str name, tuple operands, double data) except -1:
+    if operands and not isfinite(data) and all_finite(operands):
+        raise FloatingPointError(f"{name!r} made {data} of {described(operands)}")
     return 0
 
 cdef Value checked(Value node):
-    check_forward(node, node._data)
+    check_forward(node._op, children_of(node), node._data)
     return node
 
 cdef int checked_step(Value node) except -1:
@@ -573,13 +580,13 @@ cdef int checked_step(Value node) except -1:
     cdef tuple held = children_of(node)
     cdef list finite = [isfinite((<Value>x)._grad) for x in held]
     python_step(node)
-    if not isfinite(node._grad) or not all_finite(node):
+    if not isfinite(node._grad) or not all_finite(held):
         return 0
     for x, was_finite in zip(held, finite):
         if was_finite and not isfinite((<Value>x)._grad):
             raise FloatingPointError(
                 f"backward of {node._op!r} made a gradient {(<Value>x)._grad} of {node._grad} "
-                f"for {described(node)}"
+                f"for {described(held)}"
             )
     return 0
 
@@ -621,7 +628,7 @@ cdef bint stack_grow(Stack* stack) noexcept:
 
 cdef enum:
     COMPLETE = 1  # in an address on the stack of the sort: the node's operands are in order
-    BETWEEN_SIGNALS = 1 << 16  # nodes, a few milliseconds
+    BETWEEN_SIGNALS = 1 << 16  # nodes and operands, a few milliseconds
 
 cdef enum Outcome:
     SORTED
@@ -667,9 +674,10 @@ cdef Outcome sort(PyObject* root, bint leaves, Stack* order, Stack* pending) noe
     if not stack_push(pending, root):
         return NO_MEMORY
     while pending.size:
-        steps += 1
-        if steps % BETWEEN_SIGNALS == 0 and PyOS_InterruptOccurred():
-            return INTERRUPTED
+        if steps >= BETWEEN_SIGNALS:
+            steps = 0
+            if PyOS_InterruptOccurred():
+                return INTERRUPTED
         entry = <size_t>pending.items[pending.size - 1]
         node = <PyObject*>(entry & ~<size_t>COMPLETE)
         if entry & COMPLETE:
@@ -684,6 +692,7 @@ cdef Outcome sort(PyObject* root, bint leaves, Stack* order, Stack* pending) noe
             pending.items[pending.size - 1] = <PyObject*>(entry | COMPLETE)
             held = operands(<Value>node)
             i = (<Value>node).count
+            steps += 1 + i
             while i > 0:
                 i -= 1
                 child = held[i]
@@ -705,7 +714,7 @@ cdef void clear_visited(Stack* order) noexcept:
 cdef int run_backward(PyObject* root) except -1:
     cdef Stack order
     cdef PyObject* node
-    cdef size_t i
+    cdef size_t i, steps = 0
     stack_init(&order)
     try:
         topological_order(&root, 1, False, &order)
@@ -725,7 +734,9 @@ cdef int run_backward(PyObject* root) except -1:
                 python_step(<Value>node)
             else:
                 backward_step(<Value>node)
-            if i % BETWEEN_SIGNALS == 0:
+            steps += 1 + (<Value>node).count
+            if steps >= BETWEEN_SIGNALS:
+                steps = 0
                 PyErr_CheckSignals()
     finally:
         stack_free(&order)
@@ -783,10 +794,7 @@ cdef class Value:
         self.flags = TRACKED | BLANK
 
     def __init__(self, data, _children=(), _op="", label=""):
-        if not self.flags & BLANK:
-            raise TypeError("a Value is initialised once: make a new one")
         initialise(self, data, _children, _op, label)
-        self.flags &= ~BLANK
 
     @property
     def data(self):
@@ -809,7 +817,7 @@ cdef class Value:
     @property
     def label(self):
         """A name to show in drawings."""
-        return "" if self._label == NULL else <object>self._label
+        return label_of(self)
 
     @label.setter
     def label(self, x):
@@ -980,11 +988,11 @@ cdef class Value:
 
     def __reduce__(self):
         if self.op == LEAF:
-            fields = type(self), self._data, self._grad, self.label, bool(self.flags & CONSTANT)
+            fields = type(self), self._data, self._grad, label_of(self), bool(self.flags & CONSTANT)
             return _restore_leaf, fields, subclass_state(self)
         # The whole graph in one flat list, so that its depth does not matter.
         order = graph_under(self)
-        numbers = {node: i for i, node in enumerate(order)}
+        numbers = {id(node): i for i, node in enumerate(order)}
         return _restore_graph, ([saved(node, numbers) for node in order],)
 
 
@@ -1006,6 +1014,10 @@ cdef tuple tuple_of_values(object children):
             raise TypeError(f"a child of a Value must be a Value, not '{type_name(child)}'")
     return children
 
+cdef object label_of(Value node):
+    """Its label, without a property of a subclass, which would run Python."""
+    return "" if node._label == NULL else <object>node._label
+
 cdef inline void set_label(Value node, object label) noexcept:
     """label: an exact str."""
     cdef PyObject* old = node._label
@@ -1017,13 +1029,18 @@ cdef inline void set_label(Value node, object label) noexcept:
     Py_XDECREF(old)
 
 cdef int initialise(Value node, object data, object operands, object op, object label) except -1:
-    """What the constructor does to a leaf of 0.0; operands and op ask for a tracked one."""
+    """What the constructor does to a blank Value; operands and op ask for a tracked one."""
     cdef double value = number(data, "the data of a Value")
     cdef tuple children = tuple_of_values(operands)
     cdef size_t n = len(children), i
     cdef PyObject** block
     op = string(op, "_op")
     label = string(label, "label")
+    if detecting:
+        check_forward(op, children, value)
+    # Last, for what came before may run Python, which may do the same.
+    if not node.flags & BLANK:
+        raise TypeError("a Value is initialised once: make a new one")
     if n or op:
         block = new_block(n + 2)
         for i in range(n):
@@ -1034,14 +1051,9 @@ cdef int initialise(Value node, object data, object operands, object op, object 
         node.second.block = block
         node.count = <unsigned int>n
         node.op = CUSTOM
-        if detecting:
-            try:
-                check_forward(node, value)
-            except FloatingPointError:
-                release_operands(<PyObject*>node)
-                raise
     set_label(node, label)
     node._data = value
+    node.flags &= ~BLANK
     return 0
 
 def _construct(data, _children=(), _op="", label=""):
@@ -1051,6 +1063,7 @@ def _construct(data, _children=(), _op="", label=""):
     )
     cdef int tracked = 0 if plain else TRACKED
     cdef Value node = finished(allocate(LEAF, 0, tracked, 0.0), tracked)
+    node.flags |= BLANK
     initialise(node, data, _children, _op, label)
     return node
 
@@ -1091,8 +1104,8 @@ cdef object saved(Value node, dict numbers):
         detail = (
             type(node), None if closure == NULL else <object>closure, subclass_state(node)
         )
-    operands = tuple([numbers[x] for x in children_of(node)])
-    return node._op, detail, operands, node._data, node._grad, node.label
+    operands = tuple([numbers[id(x)] for x in children_of(node)])
+    return node._op, detail, operands, node._data, node._grad, label_of(node)
 
 def _restore_graph(saved):
     cdef list nodes = []
@@ -1107,7 +1120,6 @@ def _restore_graph(saved):
             kind, closure, state = detail
             node = blank(kind)
             initialise(node, data, operands, name, "")
-            node.flags &= ~BLANK
             if closure is not None:
                 node._backward = closure
             set_subclass_state(node, state)

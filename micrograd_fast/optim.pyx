@@ -17,7 +17,7 @@ cdef tuple parameters(object params):
             raise TypeError(f"a parameter must be a Value, not '{type_name(p)}'")
     if not params:
         raise ValueError("an optimizer needs at least one parameter, got none")
-    if len(set(params)) != len(params):
+    if len({id(p) for p in params}) != len(params):
         raise ValueError("an optimizer expects each parameter once, got one twice")
     return params
 

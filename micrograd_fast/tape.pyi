@@ -44,10 +44,15 @@ class Tape:
     whatever the number of rows.
     """
 
-    inputs: tuple[Value, ...]
-    parameters: tuple[Value, ...]
-
     def __init__(self, output: Value | Sequence[Value], inputs: Iterable[Value] = ()) -> None: ...
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """The leaves that vary by row."""
+
+    @property
+    def parameters(self) -> tuple[Value, ...]:
+        """The other leaves that are no constants, in topological order."""
+
     def forward(self, rows: ArrayLike = ()) -> Any:
         """Evaluate the recorded output for every row.
 

@@ -11,10 +11,12 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from libc.stdint cimport INT32_MAX, int32_t
 from libc.string cimport memcmp, memcpy, memset
+from libc.time cimport CLOCKS_PER_SEC, clock, clock_t
 
 from .engine cimport (
     ADD, CONSTANT, CUSTOM, DOT, LEAF, MUL, NEG, POWER, SUM, VISITED, Op, Stack, Value,
-    checked_step, give_signature, is_detecting, node_of, list_items, operands, stack_free, stack_init, topological_order, type_name,
+    checked_step, give_signature, is_detecting, label_of, list_items, node_of, operands, stack_free,
+    stack_init, topological_order, type_name,
 )
 
 __all__ = ["Tape"]
@@ -80,6 +82,7 @@ cdef enum:
 
 cdef enum:
     ALIGNMENT = 64  # of block: a cache line, and the widest vector
+    PART = 2048  # instructions and terms, each for the rows of a block
 
 cdef void* memory(size_t size) except NULL:
     cdef void* out = PyMem_Malloc(size if size else 1)
@@ -118,7 +121,7 @@ cdef class Recording:
         cdef object custom = None
         cdef Py_ssize_t i, results = -1, missing = -1, listed = 0
         cdef list roots = list(outputs)
-        cdef bint repeated = len(set(inputs)) != len(inputs)  # this may run Python
+        cdef bint repeated = len({id(x) for x in inputs}) != len(inputs)
         topological_order(list_items(roots), len(roots), True, &self.order)
         for i in range(len(inputs) - 1, -1, -1):
             x = <Value>inputs[i]
@@ -346,7 +349,7 @@ cdef class Recording:
         tape.constants[0], tape.constants[1] = -0.0, 1.0
         self.nodes[self.count].slot, self.nodes[self.count + 1].slot = ~0, ~1
         found = []
-        k, shared, varying = 2, constants + parameters, <int32_t>len(tape.inputs)
+        k, shared, varying = 2, constants + parameters, <int32_t>len(tape._inputs)
         out = tape.program.code
         for i in range(self.count):
             node = self.nodes + i
@@ -382,8 +385,8 @@ cdef class Recording:
             out += 1
         for i in range(outputs):
             tape.outputs[i] = self.nodes[self.outputs[i]].slot
-        tape.input_count, tape.output_count = <int32_t>len(tape.inputs), <int32_t>outputs
-        tape.parameters = tuple(found)
+        tape.input_count, tape.output_count = <int32_t>len(tape._inputs), <int32_t>outputs
+        tape._parameters = tuple(found)
         tape.program.length = length
         tape.program.constants = constants
         tape.term_count = <int32_t>terms
@@ -502,8 +505,8 @@ cdef class Tape:
     whatever the number of rows.
     """
 
-    cdef readonly tuple inputs
-    cdef readonly tuple parameters
+    cdef tuple _inputs
+    cdef tuple _parameters
     cdef bint single  # one output, which comes bare
     cdef bint busy
     cdef Program program
@@ -517,13 +520,15 @@ cdef class Tape:
     cdef Py_ssize_t capacity  # of storage, in rows
     cdef Block block
     cdef Py_ssize_t current  # the first row of those whose values are in block, -1 for none
+    cdef Py_ssize_t steps  # since the last look at the clock
+    cdef clock_t next_look  # for a KeyboardInterrupt
     cdef object rows  # of the last forward
     cdef Py_ssize_t row_count  # that they had then
     cdef bint many  # rather than one row as a 1-D array
     cdef object gradient  # of the last backward, with respect to the inputs
 
     def __cinit__(self):
-        self.inputs = self.parameters = ()
+        self._inputs = self._parameters = ()
 
     def __init__(self, output, inputs=()):
         cdef Recording recording = Recording()
@@ -538,8 +543,18 @@ cdef class Tape:
         # Last, for what came before may run Python, which may do the same.
         if self.program.code != NULL:
             raise TypeError("a Tape is recorded once: make a new one")
-        self.single, self.inputs = single, varying
+        self.single, self._inputs = single, varying
         recording.write(self, len(outputs))
+
+    @property
+    def inputs(self):
+        """The leaves that vary by row."""
+        return self._inputs
+
+    @property
+    def parameters(self):
+        """The other leaves that are no constants, in topological order."""
+        return self._parameters
 
     def __dealloc__(self):
         PyMem_Free(self.program.code)
@@ -564,10 +579,10 @@ cdef class Tape:
         rows = real_array(rows, "rows")
         PyObject_GetBuffer(rows, &view, PyBUF_STRIDED_RO)
         try:
-            fits = 1 <= view.ndim <= 2 and view.shape[view.ndim - 1] == len(self.inputs)
+            fits = 1 <= view.ndim <= 2 and view.shape[view.ndim - 1] == len(self._inputs)
             if not fits:
                 raise ValueError(
-                    f"rows must have the shape (n, {len(self.inputs)}) or ({len(self.inputs)},), "
+                    f"rows must have the shape (n, {len(self._inputs)}) or ({len(self._inputs)},), "
                     f"got {rows.shape}"
                 )
             self.acquire()
@@ -610,8 +625,8 @@ cdef class Tape:
 
     def __repr__(self):
         return (
-            f"Tape({len(self)} instructions, {len(self.inputs)} inputs, "
-            f"{len(self.parameters)} parameters)"
+            f"Tape({len(self)} instructions, {len(self._inputs)} inputs, "
+            f"{len(self._parameters)} parameters)"
         )
 
     cdef int run_backward(self, object seed) except -1:
@@ -679,7 +694,7 @@ cdef class Tape:
 
     cdef object evaluate(self, object rows, Table table, bint many):
         """What forward returns."""
-        cdef Py_ssize_t start = 0, stop, i
+        cdef Py_ssize_t i
         cdef Py_buffer view
         cdef Table results
         cdef double result
@@ -687,43 +702,38 @@ cdef class Tape:
         self.current = -1
         self.reserve(table.rows)
         memcpy(self.block.shared, self.constants, self.program.constants * sizeof(double))
-        for i in range(len(self.parameters)):
-            self.block.shared[self.program.constants + i] = (<Value>self.parameters[i])._data
+        for i in range(len(self._parameters)):
+            self.block.shared[self.program.constants + i] = (<Value>self._parameters[i])._data
         if is_detecting():
             self.check(&table, NULL, False)
-        kernel_forward(&self.program, &self.block, False)
+        self.run_forward(False)
         self.row_count, self.many = table.rows, many
         if self.single and not many:
             results.data, results.row_step, results.column_step = <char*>&result, 0, 0
-            self.evaluate_rows(&table, &results, 0, 1)
+            self.evaluate_rows(&table, &results)
             self.rows = rows
             return result
         out = empty(self.output_shape(table.rows))
         PyObject_GetBuffer(out, &view, PyBUF_STRIDED)
         try:
             results = table_of(&view, many, not self.single)
-            while start < table.rows:
-                stop = min(table.rows, start + self.rows_at_once())
-                if self.is_long(stop - start):
-                    with nogil:
-                        self.evaluate_rows(&table, &results, start, stop)
-                    PyErr_CheckSignals()
-                else:
-                    self.evaluate_rows(&table, &results, start, stop)
-                start = stop
+            if self.is_long(table.rows):
+                with nogil:
+                    self.evaluate_rows(&table, &results)
+            else:
+                self.evaluate_rows(&table, &results)
         finally:
             PyBuffer_Release(&view)
         self.rows = rows
         return out
 
-    cdef void evaluate_rows(
-        self, Table* table, Table* results, Py_ssize_t start, Py_ssize_t stop
-    ) noexcept nogil:
-        cdef Py_ssize_t i
+    cdef int evaluate_rows(self, Table* table, Table* results) except -1 nogil:
+        cdef Py_ssize_t start = 0, i
         cdef int32_t k, slot
-        while start < stop:
+        while start < table.rows:
             self.load(table, start)
-            kernel_forward(&self.program, &self.block, True)
+            self.run_forward(True)
+            self.current = start
             for k in range(self.output_count):
                 slot = self.outputs[k]
                 for i in range(self.block.rows):
@@ -732,6 +742,7 @@ cdef class Tape:
                         else self.block.values[slot * self.block.stride + i]
                     )
             start += BLOCK
+        return 0
 
     cdef bint load(self, Table* table, Py_ssize_t start) noexcept nogil:
         """Put a block's inputs in place; whether they are those of the values at hand."""
@@ -744,12 +755,11 @@ cdef class Tape:
             for i in range(self.block.rows):
                 same = same and memcmp(row + i, at(table, start + i, k), sizeof(double)) == 0
                 row[i] = read(table, start + i, k)
-        self.current = start
         return same
 
     cdef int differentiate(self, Table table, Table* seeds) except -1:
         """What backward does."""
-        cdef Py_ssize_t start = 0, stop, i
+        cdef Py_ssize_t i
         cdef Py_buffer view
         cdef Table gradient
         cdef Value p
@@ -761,38 +771,35 @@ cdef class Tape:
         PyObject_GetBuffer(out, &view, PyBUF_STRIDED)
         try:
             gradient = table_of(&view, view.ndim == 2, True)
-            while start < table.rows:
-                stop = min(table.rows, start + self.rows_at_once())
-                if self.is_long(stop - start):
-                    with nogil:
-                        self.differentiate_rows(&table, seeds, &gradient, start, stop)
-                    PyErr_CheckSignals()
-                else:
-                    self.differentiate_rows(&table, seeds, &gradient, start, stop)
-                start = stop
+            if self.is_long(table.rows):
+                with nogil:
+                    self.differentiate_rows(&table, seeds, &gradient)
+            else:
+                self.differentiate_rows(&table, seeds, &gradient)
         finally:
             PyBuffer_Release(&view)
-        for i in range(len(self.parameters)):
-            p = <Value>self.parameters[i]
+        for i in range(len(self._parameters)):
+            p = <Value>self._parameters[i]
             p._grad += self.block.shared_grads[self.program.constants + i]
         self.gradient = out
         return 0
 
-    cdef void differentiate_rows(
-        self, Table* table, Table* seeds, Table* gradient, Py_ssize_t start, Py_ssize_t stop
-    ) noexcept nogil:
-        cdef Py_ssize_t i, k
+    cdef int differentiate_rows(self, Table* table, Table* seeds, Table* gradient) except -1 nogil:
+        cdef Py_ssize_t start = 0, i, k
         cdef double* grads = self.block.grads
-        while start < stop:
+        while start < table.rows:
             if not self.load(table, start):
-                kernel_forward(&self.program, &self.block, True)
+                self.current = -1
+                self.run_forward(True)
+                self.current = start
             memset(grads, 0, self.varying_count * self.block.stride * sizeof(double))
             self.sow(seeds, start)
-            kernel_backward(&self.program, &self.block, start + BLOCK >= table.rows)
+            self.run_backward_block(start + BLOCK >= table.rows)
             for k in range(self.input_count):
                 for i in range(self.block.rows):
                     at(gradient, start + i, k)[0] = grads[k * self.block.stride + i]
             start += BLOCK
+        return 0
 
     cdef void sow(self, Table* seeds, Py_ssize_t start) noexcept nogil:
         """Give the outputs the gradients of a block."""
@@ -829,11 +836,11 @@ cdef class Tape:
         cdef Value node
         for i in range(self.program.constants):
             nodes[~i] = Value(self.constants[i])
-        for i in range(len(self.parameters)):
+        for i in range(len(self._parameters)):
             slot = ~(self.program.constants + i)
-            nodes[slot] = Value(self.block.shared[~slot], label=label_of(<Value>self.parameters[i]))
+            nodes[slot] = Value(self.block.shared[~slot], label=label_of(<Value>self._parameters[i]))
         for i in range(self.input_count):
-            nodes[i] = Value(read(table, row, i), label=label_of(<Value>self.inputs[i]))
+            nodes[i] = Value(read(table, row, i), label=label_of(<Value>self._inputs[i]))
         for i in range(self.program.length):
             step = self.program.code + i
             operands = [nodes[slot] for slot in self.operand_slots(step)]
@@ -865,9 +872,51 @@ cdef class Tape:
         """Steps for a row."""
         return 1 + self.program.length + self.term_count
 
-    cdef inline Py_ssize_t rows_at_once(self) noexcept nogil:
-        """Whole blocks between looks for a KeyboardInterrupt, some 10 ms."""
-        return BLOCK * (1 + 50_000 // self.work())
+    cdef int run_forward(self, bint varying) except -1 nogil:
+        """Forward for the block, in parts."""
+        cdef Program part = self.program
+        cdef Instruction* end = part.code + part.length
+        while part.code < end:
+            part.length = self.part(part.code, end - part.code, 1)
+            kernel_forward(&part, &self.block, varying)
+            part.code += part.length
+            self.look()
+        return 0
+
+    cdef int run_backward_block(self, bint last) except -1 nogil:
+        """Backward for the block, in parts."""
+        cdef Program part = self.program
+        cdef Py_ssize_t left = part.length
+        while left:
+            part.length = self.part(self.program.code + left - 1, left, -1)
+            left -= part.length
+            part.code = self.program.code + left
+            kernel_backward(&part, &self.block, last)
+            self.look()
+        return 0
+
+    cdef inline Py_ssize_t part(self, Instruction* first, Py_ssize_t left, int step) noexcept nogil:
+        """How many of the instructions left make a part of some milliseconds."""
+        cdef Py_ssize_t n = 0, steps = 0
+        if self.work() <= PART:
+            steps, n = self.work(), left
+        while n < left and steps < PART:
+            steps += 1 + first[n * step].count
+            n += 1
+        self.steps += steps
+        return n
+
+    cdef inline int look(self) except -1 nogil:
+        """For a KeyboardInterrupt, where that is due."""
+        if self.steps < PART:
+            return 0
+        self.steps = 0
+        if clock() < self.next_look:
+            return 0
+        with gil:
+            PyErr_CheckSignals()
+        self.next_look = clock() + CLOCKS_PER_SEC // 50
+        return 0
 
     cdef inline bint is_long(self, Py_ssize_t rows) noexcept nogil:
         """Whether rows take longer than to release the GIL."""
@@ -876,18 +925,14 @@ cdef class Tape:
     def __reduce__(self):
         return _restore, (
             self.single,
-            self.inputs,
-            self.parameters,
+            self._inputs,
+            self._parameters,
             to_array(<int32_t*>self.program.code, 5 * self.program.length),
             to_array(self.program.terms, self.term_count),
             to_array(self.outputs, self.output_count),
             [self.constants[i] for i in range(self.program.constants)],
         )
 
-
-cdef object label_of(Value x):
-    """Its label, without a property of a subclass, which would run Python."""
-    return "" if x._label == NULL else <object>x._label
 
 cdef tuple values(object xs, str what):
     xs = tuple(xs)
@@ -916,7 +961,7 @@ def _restore(single, inputs, parameters, code, terms, outputs, constants):
     inputs, parameters, constants = tuple(inputs), tuple(parameters), [float(x) for x in constants]
     code, terms, outputs = array("i", code), array("i", terms), array("i", outputs)
     tape.single = single
-    tape.inputs, tape.parameters = values(inputs, "an input"), values(parameters, "a parameter")
+    tape._inputs, tape._parameters = values(inputs, "an input"), values(parameters, "a parameter")
     tape.constants = <double*>memory(len(constants) * sizeof(double))
     for i in range(len(constants)):
         tape.constants[i] = constants[i]

@@ -10,6 +10,7 @@ from math import isnan
 from typing import Any, NamedTuple
 
 from .engine import _topological_order
+from .graph import _children
 
 __all__ = ["GradCheck", "crosscheck", "gradcheck"]
 
@@ -73,7 +74,8 @@ def crosscheck(fn: Callable[..., Any], *args: Any) -> int:
     for name in ("micrograd_ref", "micrograd_fast"):
         random.setstate(state)
         root = fn(importlib.import_module(name), *args)
-        graphs.append(_topological_order([root] if hasattr(root, "_children") else root))
+        roots = [root] if hasattr(root, "_children") else root
+        graphs.append(_topological_order(roots, _children))
     ref, fast = graphs
     for i, (a, b) in enumerate(zip(ref, fast, strict=False)):
         for field in ("_op", "data", "grad"):

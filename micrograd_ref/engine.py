@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple, NoReturn, TypeVar, cast
+from typing import Any, NamedTuple, NoReturn, TypeGuard, TypeVar, cast
 
 __all__ = ["Value", "detect_anomaly", "dot"]
 
@@ -207,9 +207,16 @@ def _type_name(x: object) -> str:
     )
 
 
+# By type, not by isinstance: an object may name any class as its __class__.
+
+
+def _is_value(x: object) -> TypeGuard[Value]:
+    return issubclass(type(x), Value)
+
+
 def _is_number(x: object) -> bool:
     """Whether x is an int, float, bool or NumPy real scalar. NumPy is not imported to find out."""
-    if isinstance(x, (int, float)):
+    if issubclass(type(x), (int, float)):
         return True
     np = sys.modules.get("numpy")
     return (
@@ -232,7 +239,7 @@ def _number(x: Any, what: str) -> float:
 
 def _operand(x: Any) -> Value:
     """x itself if it is a Value, a constant leaf if it is a number."""
-    if isinstance(x, Value):
+    if _is_value(x):
         return x
     if not _is_number(x):
         raise TypeError(
@@ -329,7 +336,7 @@ def _check_forward(name: str, operands: Sequence[Value], data: float) -> None:
 
 def _checked_step(node: Value) -> None:
     """The step of a node, and whether it spoils a gradient."""
-    operands = node._children
+    operands = node._operands
     finite = [math.isfinite(x._grad) for x in operands]
     node._backward()
     if not math.isfinite(node._grad) or not _finite(operands):
@@ -343,27 +350,28 @@ def _checked_step(node: Value) -> None:
 
 
 def _topological_order(
-    roots: Iterable[Value], operands: Callable[[Value], Iterable[Value]] = lambda x: x._children
+    roots: Iterable[Value],
+    operands: Callable[[Value], Iterable[Value]] = operator.attrgetter("_operands"),
 ) -> list[Value]:
     """Every node under the roots once, operands before the nodes made of them.
 
     Depth-first, operands in order, without recursion.
     """
     order = []
-    visited = set()
+    visited = set()  # by id: a subclass may have another equality, or no hash
     for root in roots:
-        if root in visited:
+        if id(root) in visited:
             continue
-        visited.add(root)
+        visited.add(id(root))
         pending = [(root, iter(operands(root)))]
         while pending:
             node, children = pending[-1]
-            child = next((child for child in children if child not in visited), None)
+            child = next((child for child in children if id(child) not in visited), None)
             if child is None:
                 order.append(node)
                 pending.pop()
             else:
-                visited.add(child)
+                visited.add(id(child))
                 pending.append((child, iter(operands(child))))
     return order
 
@@ -427,16 +435,17 @@ class Value(_Fields):
     def __init__(
         self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = ""
     ) -> None:
-        if self._initialised:
-            raise TypeError("a Value is initialised once: make a new one")
         number = _number(data, "the data of a Value")
         children = tuple(_children)
         for child in children:
-            if not isinstance(child, Value):
+            if not _is_value(child):
                 raise TypeError(f"a child of a Value must be a Value, not '{_type_name(child)}'")
         operation = Operation(_string(_op, "_op"), float, lambda g, out, *operands: ())
         name = _string(label, "label")
         _check_forward(operation.name, children, number)
+        # Last, for what came before may run Python, which may do the same.
+        if self._initialised:
+            raise TypeError("a Value is initialised once: make a new one")
         self._label = name
         self._data, self._operands, self._initialised = number, children, True
         if children or _op:
@@ -637,7 +646,7 @@ class Value(_Fields):
             return _restore_leaf, fields, _subclass_state(self)
         # The whole graph in one flat list, so that its depth does not matter.
         order = _topological_order([self])
-        numbers = {node: i for i, node in enumerate(order)}
+        numbers = {id(node): i for i, node in enumerate(order)}
         return _restore_graph, ([_saved(node, numbers) for node in order],)
 
 
@@ -648,21 +657,21 @@ _FIELDS = ("data", "grad", "label", "_op", "_children", "_prev", "_backward")
 # those that are pickled along with it the same objects, and other nodes as tuples.
 
 
-def _saved(node: Value, numbers: dict[Value, int]) -> Any:
+def _saved(node: Value, numbers: dict[int, int]) -> Any:
     if node._operation is _LEAF:
         return node
     detail: Any = node._operation.exponent
     if node._closure is not None:
         closure = None if node._closure is _no_step else node._closure
         detail = type(node), closure, _subclass_state(node)
-    operands = tuple(numbers[x] for x in node._operands)
+    operands = tuple(numbers[id(x)] for x in node._operands)
     return node._op, detail, operands, node._data, node._grad, node._label
 
 
 def _restore_graph(saved: list[Any]) -> Value:
     nodes: list[Value] = []
     for node in saved:
-        if not isinstance(node, Value):
+        if not _is_value(node):
             name, detail, numbers, data, grad, label = node
             operands = tuple(nodes[i] for i in numbers)
             if isinstance(detail, tuple):
@@ -713,7 +722,7 @@ def _fixed(name: str) -> AttributeError:
 
 
 def _string(x: Any, what: str) -> str:
-    if not isinstance(x, str):
+    if not issubclass(type(x), str):
         raise TypeError(f"the {what} of a Value must be a str, not '{_type_name(x)}'")
     return str.__str__(x)
 

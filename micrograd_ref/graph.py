@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_dot", "trace"]
 
+_children = operator.attrgetter("_children")  # of the Values of either package
+
 
 def trace(root: Any) -> tuple[set[Any], set[tuple[Any, Any]]]:
     """The nodes under root, and the edges between them as (operand, result) pairs."""
     _check_root(root)
-    nodes = _topological_order([root])
+    nodes = _topological_order([root], _children)
     return set(nodes), {(child, node) for node in nodes for child in node._children}
 
 
@@ -50,8 +53,9 @@ def draw_dot(
             "draw a part of it, or raise max_nodes"
         )
     dot = graphviz.Digraph(format=format, graph_attr={"rankdir": rankdir})
-    names = {node: str(i) for i, node in enumerate(nodes)}
-    for node, name in names.items():
+    names = {id(node): str(i) for i, node in enumerate(nodes)}
+    for node in nodes:
+        name = names[id(node)]
         label = _escape(node.label, special="{}|<>")
         record = f"{{ {label} | data {node.data:.4f} | grad {node.grad:.4f} }}"
         dot.node(name, label=record, shape="record")
@@ -60,8 +64,8 @@ def draw_dot(
             oval = f"{name}op"
             dot.node(oval, label=graphviz.nohtml(_escape(operation)))
             dot.edge(oval, name)
-            for child in dict.fromkeys(operands):
-                dot.edge(names[child], oval)
+            for child in dict.fromkeys(names[id(operand)] for operand in operands):
+                dot.edge(child, oval)
             if not expand and len(operands) < len(node._children):
                 dot.node(f"{name}more", label="...", shape="none")
                 dot.edge(f"{name}more", oval)
@@ -79,21 +83,21 @@ class _Step:
     label: str = ""
 
 
-def _shown(node: Any, written_out: dict[Any, _Step]) -> tuple[str, tuple[Any, ...]]:
+def _shown(node: Any, written_out: dict[int, _Step]) -> tuple[str, tuple[Any, ...]]:
     """The operation and the operands of a node, as they are drawn."""
-    node = written_out.get(node, node)
+    node = written_out.get(id(node), node)
     few = node._op not in ("dot", "sum") or len(node._children) <= 8
     return node._op, node._children if few else node._children[:8]
 
 
-def _written_out(root: Any) -> dict[Any, _Step]:
-    """The last step of each dot and sum under root, with those before it as operands.
+def _written_out(root: Any) -> dict[int, _Step]:
+    """The last step of each dot and sum under root, by id, with those before it as operands.
 
     Within the chain, every node has the gradient of its end.
     """
     steps = {}
     node: Any
-    for node in _topological_order([root]):
+    for node in _topological_order([root], _children):
         if node._op not in ("dot", "sum") or len(node._children) == 1:
             continue
         start, *terms = node._children
@@ -102,7 +106,7 @@ def _written_out(root: Any) -> dict[Any, _Step]:
             terms = [_Step("*", x.data * y.data, node.grad, (x, y)) for x, y in pairs]
         for term in terms:
             start = _Step("+", start.data + term.data, node.grad, (start, term))
-        steps[node] = start
+        steps[id(node)] = start
     return steps
 
 

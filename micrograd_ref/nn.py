@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .engine import Value, _operand, dot, sum
+from .engine import Value, _is_value, _operand, dot, sum
 
 if TYPE_CHECKING:
     import numpy as np
@@ -220,7 +220,7 @@ class MLP(Module):
         out: Any = [_operand(xi) for xi in list(x)]
         _check_inputs(self, self.nin, len(out))
         for layer in self.layers:
-            out = layer([out] if isinstance(out, Value) else out)
+            out = layer([out] if _is_value(out) else out)
         return out
 
     def parameters(self) -> list[Value]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .engine import Value, _number, _type_name, divide, pow, sqrt
+from .engine import Value, _is_value, _number, _type_name, divide, pow, sqrt
 
 __all__ = ["SGD", "Adam"]
 
@@ -13,11 +13,11 @@ __all__ = ["SGD", "Adam"]
 def _parameters(params: Iterable[Value]) -> tuple[Value, ...]:
     params = tuple(params)
     for p in params:
-        if not isinstance(p, Value):
+        if not _is_value(p):
             raise TypeError(f"a parameter must be a Value, not '{_type_name(p)}'")
     if not params:
         raise ValueError("an optimizer needs at least one parameter, got none")
-    if len(set(params)) != len(params):
+    if len({id(p) for p in params}) != len(params):
         raise ValueError("an optimizer expects each parameter once, got one twice")
     return params
 
@@ -53,7 +53,7 @@ class _Optimizer:
     def zero_grad(self) -> None:
         """Set the grad of every parameter to 0.0."""
         for p in self._params:
-            p.grad = 0.0
+            p._grad = 0.0
 
 
 class SGD(_Optimizer):
@@ -74,10 +74,10 @@ class SGD(_Optimizer):
     def step(self) -> None:
         """Change every parameter once, by its grad."""
         for i, p in enumerate(self._params):
-            change = p.grad
+            change = p._grad
             if self.momentum != 0:
-                change = self._velocity[i] = self.momentum * self._velocity[i] + p.grad
-            p.data -= self.lr * change
+                change = self._velocity[i] = self.momentum * self._velocity[i] + p._grad
+            p._data -= self.lr * change
 
 
 class Adam(_Optimizer):
@@ -111,8 +111,8 @@ class Adam(_Optimizer):
         correction1 = 1.0 - pow(beta1, self._steps)
         correction2 = 1.0 - pow(beta2, self._steps)
         for i, p in enumerate(self._params):
-            g = p.grad
+            g = p._grad
             mean = self._mean[i] = beta1 * self._mean[i] + (1.0 - beta1) * g
             square = self._square[i] = beta2 * self._square[i] + (1.0 - beta2) * (g * g)
             root = sqrt(square / correction2)
-            p.data -= divide(self.lr * (mean / correction1), root + self.eps)
+            p._data -= divide(self.lr * (mean / correction1), root + self.eps)

@@ -18,6 +18,7 @@ from .engine import (
     _checked_step,
     _gradients,
     _is_detecting,
+    _is_value,
     _topological_order,
     _type_name,
 )
@@ -45,7 +46,25 @@ class Instruction(NamedTuple):
         return [(self.operands[i], gradient) for i, gradient in found]
 
 
-class Tape:
+class _Fields:
+    """What a Tape holds: nothing recorded, until __init__ has run."""
+
+    __slots__ = ("_input_grad", "_lock", "_program", "_read", "_rows", "_shape")
+    _program: _Program | None  # None until __init__ has run
+    _rows: NDArray[np.float64] | None  # of the last forward
+    _shape: tuple[int, ...]  # that they had then
+    _read: list[float]  # what that forward knew before any row: a value for each slot
+    _input_grad: NDArray[np.float64] | None
+    _lock: threading.Lock
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        self._program = self._rows = self._input_grad = None
+        self._shape, self._read, self._lock = (), [], threading.Lock()
+        return self
+
+
+class Tape(_Fields):
     """A graph recorded once, to evaluate and differentiate over many rows of inputs.
 
     output: the Value to compute, or a sequence of them.
@@ -77,44 +96,24 @@ class Tape:
     whatever the number of rows.
     """
 
+    __slots__ = ()
+
     def __init__(self, output: Value | Sequence[Value], inputs: Iterable[Value] = ()) -> None:
-        self._single = isinstance(output, Value)
-        outputs = _values([output] if isinstance(output, Value) else output, "an output")
-        self.inputs = _values(inputs, "an input")
-        if not outputs:
-            raise ValueError("a Tape needs at least one output, got none")
-        order = _topological_order(outputs)
-        _check_recordable(order, self.inputs)
+        program = _recorded(output, inputs)
+        # Last, for what came before may run Python, which may do the same.
+        if self._program is not None:
+            raise TypeError("a Tape is recorded once: make a new one")
+        self._program = program
 
-        slots = {x: slot for slot, x in enumerate(order)}
-        self._inputs = [slots[x] for x in self.inputs]
-        self._outputs = [slots[x] for x in outputs]
-        leaves = [x for x in order if not x._children and slots[x] not in self._inputs]
-        self.parameters = tuple(x for x in leaves if not x._constant)
-        self._parameters = [slots[x] for x in self.parameters]
-        self._constants = {slots[x]: x.data for x in leaves if x._constant}
-        minus_zero, one = len(order), len(order) + 1
-        self._constants |= {minus_zero: -0.0, one: 1.0}
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """The leaves that vary by row."""
+        return self._program.inputs if self._program else ()
 
-        nodes = [
-            Instruction(x._operation, slot, tuple(slots[child] for child in x._children))
-            for slot, x in enumerate(order)
-        ]
-        self._varying = [False] * (len(order) + 2)
-        for node in nodes:
-            self._varying[node.out] = node.out in self._inputs or any(
-                self._varying[slot] for slot in node.operands
-            )
-        fusion = _Fusion(nodes, self._varying, self._outputs, minus_zero, one)
-        self._instructions = fusion.instructions()
-        self._forget()
-
-    def _forget(self) -> None:
-        self._rows: NDArray[np.float64] | None = None  # of the last forward
-        self._shape: tuple[int, ...] = ()
-        self._read: list[float] = []  # what that forward knew before any row: a value for each slot
-        self._input_grad: NDArray[np.float64] | None = None
-        self._lock = threading.Lock()
+    @property
+    def parameters(self) -> tuple[Value, ...]:
+        """The other leaves that are no constants, in topological order."""
+        return self._program.parameters if self._program else ()
 
     def forward(self, rows: ArrayLike = ()) -> Any:
         """Evaluate the recorded output for every row.
@@ -135,24 +134,24 @@ class Tape:
                 f"rows must have the shape (n, {len(self.inputs)}) or ({len(self.inputs)},), "
                 f"got {rows.shape}"
             )
-        with _alone(self._lock):
+        with self._alone() as program:
             self._rows = self._input_grad = None
-            self._read = [0.0] * len(self._varying)
-            for slot, constant in self._constants.items():
+            self._read = [0.0] * len(program.varying)
+            for slot, constant in program.constants.items():
                 self._read[slot] = constant
-            for slot, p in zip(self._parameters, self.parameters, strict=True):
-                self._read[slot] = p.data
+            for slot, p in zip(program.parameter_slots, program.parameters, strict=True):
+                self._read[slot] = p._data
             if _is_detecting():
-                self._check(np.atleast_2d(rows))
-            self._run(self._read, varying=False)
+                self._check(program, np.atleast_2d(rows))
+            program.run(self._read, varying=False)
             results = np.array(
                 [
-                    [values[slot] for slot in self._outputs]
-                    for values in map(self._evaluate, np.atleast_2d(rows))
+                    [values[slot] for slot in program.outputs]
+                    for values in (program.evaluate(self._read, row) for row in np.atleast_2d(rows))
                 ]
-            ).reshape((*rows.shape[:-1], len(self._outputs)))
+            ).reshape((*rows.shape[:-1], len(program.outputs)))
             self._rows, self._shape = rows, rows.shape
-        if not self._single:
+        if not program.single:
             return results
         return results[..., 0] if rows.ndim == 2 else float(results[0])
 
@@ -169,96 +168,55 @@ class Tape:
         """
         import numpy as np
 
-        with _alone(self._lock):
+        with self._alone() as program:
             rows = self._rows
             if rows is None:
                 raise ValueError("backward needs a forward before it")
             weights = None if seed is None else _real_array(seed, "seed")
             if rows.shape != self._shape:
                 raise ValueError(f"rows had the shape {self._shape} in forward, now {rows.shape}")
-            shape = rows.shape[:-1] if self._single else (*rows.shape[:-1], len(self._outputs))
+            shape = rows.shape[:-1] if program.single else (*rows.shape[:-1], len(program.outputs))
             weights = np.ones(shape) if weights is None else weights
             if weights.shape != shape:
                 raise ValueError(f"seed must have the shape {shape}, got {weights.shape}")
             table = np.atleast_2d(rows)
-            seeds = weights.reshape(len(table), len(self._outputs))
+            seeds = weights.reshape(len(table), len(program.outputs))
             if _is_detecting():
-                self._check(table, seeds)
+                self._check(program, table, seeds)
             input_grad = np.zeros(table.shape)
-            shared = [0.0] * len(self._varying)
+            shared = [0.0] * len(program.varying)
             for start in range(0, len(table), BLOCK):
                 block = slice(start, start + BLOCK)
-                input_grad[block] = self._backward_block(
-                    table[block], seeds[block], shared, last=start + BLOCK >= len(table)
+                input_grad[block] = program.differentiate(
+                    self._read, table[block], seeds[block], shared, start + BLOCK >= len(table)
                 )
-            for slot, p in zip(self._parameters, self.parameters, strict=True):
-                p.grad += shared[slot]
+            for slot, p in zip(program.parameter_slots, program.parameters, strict=True):
+                p._grad += shared[slot]
             self._input_grad = input_grad.reshape(rows.shape)
 
-    def _backward_block(
+    @contextmanager
+    def _alone(self) -> Iterator[_Program]:
+        if self._program is None:
+            raise ValueError("this Tape is not recorded yet: Tape.__init__ has not run")
+        if not self._lock.acquire(blocking=False):
+            raise RuntimeError("this Tape is in use by another thread: give each thread its own")
+        try:
+            yield self._program
+        finally:
+            self._lock.release()
+
+    def _check(
         self,
-        rows: NDArray[np.float64],
-        seeds: NDArray[np.float64],
-        shared: list[float],
-        last: bool,
-    ) -> list[list[float]]:
-        """Add the gradients of what depends on no input into shared; return those of the inputs."""
-        values = [self._evaluate(row) for row in rows]
-        grads = [[0.0] * len(self._varying) for _ in rows]
-
-        def add(slot: int, contributions: Sequence[float]) -> None:
-            if self._varying[slot]:
-                for grad, contribution in zip(grads, contributions, strict=True):
-                    grad[slot] += contribution
-            else:
-                shared[slot] += _reduce(contributions)
-
-        for i, slot in enumerate(self._outputs):
-            add(slot, [float(weights[i]) for weights in seeds])
-        for instruction in reversed(self._instructions):
-            if self._varying[instruction.out]:
-                by_row = [instruction.gradients(g, v) for g, v in zip(grads, values, strict=True)]
-                for contributions in zip(*by_row, strict=True):
-                    add(contributions[0][0], [gradient for _, gradient in contributions])
-            elif last:
-                for slot, gradient in instruction.gradients(shared, self._read):
-                    shared[slot] += gradient
-        return [[grad[slot] for slot in self._inputs] for grad in grads]
-
-    def _check(self, table: NDArray[np.float64], seeds: NDArray[np.float64] | None = None) -> None:
+        program: _Program,
+        table: NDArray[np.float64],
+        seeds: NDArray[np.float64] | None = None,
+    ) -> None:
         """Replay each row as an eager graph, which raises at an anomaly."""
         for i, row in enumerate(table):
             try:
-                self._replay(row, () if seeds is None else seeds[i])
+                program.replay(self._read, row, () if seeds is None else seeds[i])
             except FloatingPointError as error:
                 raise FloatingPointError(f"row {i}: {error}") from None
-
-    def _replay(self, row: NDArray[np.float64], seeds: Sequence[float]) -> None:
-        nodes = {slot: Value(x) for slot, x in self._constants.items()}
-        for slot, x, data in zip(self._inputs, self.inputs, row, strict=True):
-            nodes[slot] = Value(data, label=x._label)
-        for slot, x in zip(self._parameters, self.parameters, strict=True):
-            nodes[slot] = Value(self._read[slot], label=x._label)
-        for operation, out, operands in self._instructions:
-            nodes[out] = _apply(operation, *[nodes[slot] for slot in operands])
-        if len(seeds):
-            for slot, seed in zip(self._outputs, seeds, strict=True):
-                nodes[slot].grad += seed
-            for instruction in reversed(self._instructions):
-                _checked_step(nodes[instruction.out])
-
-    def _evaluate(self, row: NDArray[np.float64]) -> list[float]:
-        """The value of every slot for a row."""
-        values = self._read.copy()
-        for slot, x in zip(self._inputs, row.tolist(), strict=True):
-            values[slot] = x
-        self._run(values, varying=True)
-        return values
-
-    def _run(self, values: list[float], varying: bool) -> None:
-        for operation, out, operands in self._instructions:
-            if self._varying[out] is varying:
-                values[out] = operation.forward(*[values[slot] for slot in operands])
 
     @property
     def input_grad(self) -> NDArray[np.float64]:
@@ -271,7 +229,7 @@ class Tape:
         return self._input_grad
 
     def __len__(self) -> int:
-        return len(self._instructions)
+        return len(self._program.instructions) if self._program else 0
 
     def __repr__(self) -> str:
         return (
@@ -280,59 +238,154 @@ class Tape:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {key: value for key, value in vars(self).items() if key not in _PASSING}
-        return _restore, (state,)
+        return _restore, (self._program,)
 
 
-def _restore(state: dict[str, Any]) -> Tape:
+def _restore(program: _Program | None) -> Tape:
     """A Tape from what __reduce__ says of it."""
-    tape = Tape.__new__(Tape)
-    vars(tape).update(state)
-    tape._forget()
+    if program is None:
+        raise ValueError("this is not the state of a Tape")
+    tape: Tape = Tape.__new__(Tape)
+    tape._program = program
     return tape
 
 
-_PASSING = (
-    "_rows",
-    "_shape",
-    "_read",
-    "_input_grad",
-    "_lock",
-)  # what a forward leaves is not pickled
+class _Program(NamedTuple):
+    """What a Tape records. A slot is the number of a node in topological order."""
+
+    single: bool  # one output, which comes bare
+    inputs: tuple[Value, ...]
+    parameters: tuple[Value, ...]
+    input_slots: list[int]
+    parameter_slots: list[int]
+    outputs: list[int]
+    constants: dict[int, float]  # by slot
+    varying: list[bool]  # whether a slot depends on an input
+    instructions: list[Instruction]
+
+    def run(self, values: list[float], varying: bool) -> None:
+        """Fill the slots that depend on an input, or those that do not."""
+        for operation, out, operands in self.instructions:
+            if self.varying[out] is varying:
+                values[out] = operation.forward(*[values[slot] for slot in operands])
+
+    def evaluate(self, read: list[float], row: NDArray[np.float64]) -> list[float]:
+        """The value of every slot for a row."""
+        values = read.copy()
+        for slot, x in zip(self.input_slots, row.tolist(), strict=True):
+            values[slot] = x
+        self.run(values, varying=True)
+        return values
+
+    def differentiate(
+        self,
+        read: list[float],
+        rows: NDArray[np.float64],
+        seeds: NDArray[np.float64],
+        shared: list[float],
+        last: bool,
+    ) -> list[list[float]]:
+        """The gradients of a block's inputs; those of what depends on no input go into shared."""
+        values = [self.evaluate(read, row) for row in rows]
+        grads = [[0.0] * len(self.varying) for _ in rows]
+
+        def add(slot: int, contributions: Sequence[float]) -> None:
+            if self.varying[slot]:
+                for grad, contribution in zip(grads, contributions, strict=True):
+                    grad[slot] += contribution
+            else:
+                shared[slot] += _reduce(contributions)
+
+        for i, slot in enumerate(self.outputs):
+            add(slot, [float(weights[i]) for weights in seeds])
+        for instruction in reversed(self.instructions):
+            if self.varying[instruction.out]:
+                by_row = [instruction.gradients(g, v) for g, v in zip(grads, values, strict=True)]
+                for contributions in zip(*by_row, strict=True):
+                    add(contributions[0][0], [gradient for _, gradient in contributions])
+            elif last:
+                for slot, gradient in instruction.gradients(shared, read):
+                    shared[slot] += gradient
+        return [[grad[slot] for slot in self.input_slots] for grad in grads]
+
+    def replay(self, read: list[float], row: NDArray[np.float64], seeds: Sequence[float]) -> None:
+        """Evaluate a row as an eager graph, and differentiate it if there are seeds."""
+        nodes = {slot: Value(x) for slot, x in self.constants.items()}
+        for slot, x, data in zip(self.input_slots, self.inputs, row, strict=True):
+            nodes[slot] = Value(data, label=x._label)
+        for slot, x in zip(self.parameter_slots, self.parameters, strict=True):
+            nodes[slot] = Value(read[slot], label=x._label)
+        for operation, out, operands in self.instructions:
+            nodes[out] = _apply(operation, *[nodes[slot] for slot in operands])
+        if len(seeds):
+            for slot, seed in zip(self.outputs, seeds, strict=True):
+                nodes[slot].grad += seed
+            for instruction in reversed(self.instructions):
+                _checked_step(nodes[instruction.out])
+
+
+def _recorded(output: Value | Sequence[Value], inputs: Iterable[Value]) -> _Program:
+    """What a Tape records of a graph."""
+    single = _is_value(output)
+    outputs = _values([output] if _is_value(output) else output, "an output")  # type: ignore[arg-type]
+    inputs = _values(inputs, "an input")
+    if not outputs:
+        raise ValueError("a Tape needs at least one output, got none")
+    order = _topological_order(outputs)
+    _check_recordable(order, inputs)
+
+    slots = {id(x): slot for slot, x in enumerate(order)}
+    input_slots = [slots[id(x)] for x in inputs]
+    leaves = [x for x in order if not x._operands and slots[id(x)] not in input_slots]
+    parameters = tuple(x for x in leaves if not x._constant)
+    constants = {slots[id(x)]: x._data for x in leaves if x._constant}
+    minus_zero, one = len(order), len(order) + 1
+    constants |= {minus_zero: -0.0, one: 1.0}
+
+    nodes = [
+        Instruction(x._operation, slot, tuple(slots[id(operand)] for operand in x._operands))
+        for slot, x in enumerate(order)
+    ]
+    varying = [False] * (len(order) + 2)
+    for node in nodes:
+        varying[node.out] = node.out in input_slots or any(varying[slot] for slot in node.operands)
+    output_slots = [slots[id(x)] for x in outputs]
+    fusion = _Fusion(nodes, varying, output_slots, minus_zero, one)
+    return _Program(
+        single=single,
+        inputs=inputs,
+        parameters=parameters,
+        input_slots=input_slots,
+        parameter_slots=[slots[id(x)] for x in parameters],
+        outputs=output_slots,
+        constants=constants,
+        varying=varying,
+        instructions=fusion.instructions(),
+    )
 
 
 def _values(xs: Iterable[Value], what: str) -> tuple[Value, ...]:
     xs = tuple(xs)
     for x in xs:
-        if not isinstance(x, Value):
+        if not _is_value(x):
             raise TypeError(f"{what} of a Tape must be a Value, not '{_type_name(x)}'")
     return xs
 
 
 def _check_recordable(order: list[Value], inputs: tuple[Value, ...]) -> None:
-    if len(set(inputs)) != len(inputs):
+    if len({id(x) for x in inputs}) != len(inputs):
         raise ValueError("a Tape expects each input once, got one twice")
-    nodes = set(order)
+    nodes = {id(x) for x in order}
     for i, x in enumerate(inputs):
-        if x._children:
+        if x._operands:
             raise ValueError(f"input {i} must be a leaf, got the result of {x._op!r}")
-        if x not in nodes:
+        if id(x) not in nodes:
             raise ValueError(
                 f"input {i} is not in the graph of {len(nodes)} nodes under the output"
             )
     for x in order:
         if x._closure is not None:
             raise ValueError(f"a Tape cannot replay the custom operation {x._op!r}")
-
-
-@contextmanager
-def _alone(lock: threading.Lock) -> Iterator[None]:
-    if not lock.acquire(blocking=False):
-        raise RuntimeError("this Tape is in use by another thread: give each thread its own")
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _real_array(x: ArrayLike, what: str) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import operator
 import os
 import pickle
 import random
@@ -12,7 +13,9 @@ from bits import bits, record
 
 import micrograd_ref
 
-order = micrograd_ref.engine._topological_order
+
+def order(roots):
+    return micrograd_ref.engine._topological_order(roots, operator.attrgetter("_children"))
 
 
 def step():
