@@ -6,10 +6,10 @@ import importlib
 import random
 import struct
 from collections.abc import Callable, Sequence
-from math import isnan
+from math import inf, isnan
 from typing import Any, NamedTuple
 
-from .engine import _topological_order
+from .engine import _number, _topological_order, _type_name
 from .graph import _children
 
 __all__ = ["GradCheck", "crosscheck", "gradcheck"]
@@ -33,22 +33,30 @@ def gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], eps: float = 1e-6) 
     larger of 1 and both. About 1e-9 is as close as eps = 1e-6 comes. Data and grads of the inputs
     are left as they were.
     Cost: 2 * len(inputs) + 1 evaluations of fn.
-    Raises ValueError if there are no inputs.
+    Raises TypeError for an input or a result that is no Value, ValueError for no inputs or an eps
+    that is not positive.
     """
+    inputs = [_checked(x, "an input of gradcheck must be a Value") for x in inputs]
     if not inputs:
         raise ValueError("gradcheck expects at least one input, got none")
+    if not 0 < _number(eps, "eps") < inf:
+        raise ValueError(f"eps must be above 0 and below inf, got {eps}")
+
+    def result() -> Any:
+        return _checked(fn(*inputs), "what gradcheck checks must return a Value")
+
     data, grads = [x.data for x in inputs], [x.grad for x in inputs]
     worst = None
     try:
         for x in inputs:
             x.grad = 0.0
-        fn(*inputs).backward()
+        result().backward()
         found = [x.grad for x in inputs]
         for i, x in enumerate(inputs):
             x.data = data[i] + eps
-            above = fn(*inputs).data
+            above = result().data
             x.data = data[i] - eps
-            below = fn(*inputs).data
+            below = result().data
             x.data = data[i]
             numeric = (above - below) / (2 * eps)
             error = abs(found[i] - numeric) / max(1.0, abs(found[i]), abs(numeric))
@@ -67,7 +75,8 @@ def crosscheck(fn: Callable[..., Any], *args: Any) -> int:
     fn: builds and differentiates a graph with the package that it is given, and returns its root
     or a sequence of roots. Both runs start from the same state of `random`.
     Returns the number of nodes compared.
-    Raises AssertionError at the first node, in topological order, whose _op, data or grad differ.
+    Raises AssertionError at the first node, in topological order, whose _op, data or grad differ,
+    TypeError for what is no Value.
     """
     state = random.getstate()
     graphs = []
@@ -75,6 +84,7 @@ def crosscheck(fn: Callable[..., Any], *args: Any) -> int:
         random.setstate(state)
         root = fn(importlib.import_module(name), *args)
         roots = [root] if hasattr(root, "_children") else root
+        roots = [_checked(x, "what crosscheck runs must return Values") for x in roots]
         graphs.append(_topological_order(roots, _children))
     ref, fast = graphs
     for i, (a, b) in enumerate(zip(ref, fast, strict=False)):
@@ -90,6 +100,12 @@ def crosscheck(fn: Callable[..., Any], *args: Any) -> int:
             f"the graph has {len(ref)} nodes in micrograd_ref, {len(fast)} in micrograd_fast"
         )
     return len(ref)
+
+
+def _checked(x: Any, what: str) -> Any:
+    if not hasattr(x, "_children"):
+        raise TypeError(f"{what}, not '{_type_name(x)}'")
+    return x
 
 
 def _bits(x: str | float) -> object:

@@ -426,7 +426,8 @@ class Value(_Fields):
     A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
     arguments that adds into a.grad and b.grad.
 
-    Raises TypeError for data that is no real number, OverflowError for an int beyond a double.
+    Raises TypeError for data that is no real number (a Fraction or a Decimal is none: pass a float
+    of it), OverflowError for an int beyond a double.
     """
 
     __slots__ = ()
