@@ -1,0 +1,284 @@
+"""What no program should do, in both packages: it is refused, or it works, and nothing breaks."""
+
+import gc
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+
+import numpy as np
+import pytest
+from bits import record
+
+# A Value's class, hash and equality
+
+
+def test_a_subclass_with_another_equality_is_differentiated_as_any_other(mg):
+    class Equal(mg.Value):
+        def __eq__(self, other):
+            return self.data == other.data
+
+        __hash__ = None
+
+    a, b = Equal(2.0), Equal(2.0)
+    out = a * b + b
+    out.backward()
+    assert (a.grad, b.grad) == (2.0, 3.0)
+    tape = mg.Tape(out, [a, b])
+    assert tape.forward([3.0, 4.0]) == 16.0
+    mg.SGD([a, b], 0.5).step()
+    assert (a.data, b.data) == (1.0, 0.5)
+    assert mg.draw_dot(out).source.count("record") == 4
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_equal_values_stay_apart_in_a_pickle(mg, protocol):
+    class Equal(mg.Value):
+        def __eq__(self, other):
+            return True
+
+        def __hash__(self):
+            return 1
+
+    globals()["Equal"] = Equal
+    Equal.__qualname__ = "Equal"
+    a, b = Equal(2.0), Equal(3.0)
+    again = pickle.loads(pickle.dumps(a - b, protocol))
+    assert [x.data for x in again._children] == [2.0, 3.0]
+
+
+def test_the_class_of_a_value_can_be_changed_among_its_subclasses_only(mg):
+    class One(mg.Value):
+        pass
+
+    class Two(mg.Value):
+        pass
+
+    a = One(2.0)
+    out = a * 3
+    a.__class__ = Two
+    out.backward()
+    assert (type(a), a.grad) == (Two, 3.0)
+    for x, kind in ((a, mg.Value), (mg.Value(1.0), One), (a, object), (a, int)):
+        with pytest.raises(TypeError):
+            x.__class__ = kind
+
+
+# Initialised from within
+
+
+class Twice(float):
+    """Data that initialises its Value while it is read."""
+
+    def __float__(self):
+        self.value.__init__(5.0, self.children, self.name)
+        return 1.0
+
+
+@pytest.mark.parametrize("name", ["", "op"])
+def test_a_value_that_is_initialised_from_within_keeps_the_first(mg, name):
+    a = mg.Value(1.0)
+
+    def attempt():
+        data = Twice()
+        data.value, data.name = mg.Value.__new__(mg.Value), name
+        data.children = (a, a) if name else ()
+        with pytest.raises(TypeError, match="initialised once"):
+            data.value.__init__(data, (a,), "outer")
+        assert (data.value.data, data.value._op) == (5.0, name)
+
+    attempt()
+    before = sys.getrefcount(a)
+    for _ in range(50):
+        attempt()
+    gc.collect()
+    assert sys.getrefcount(a) == before
+
+
+def test_a_tape_is_recorded_once_and_its_attributes_stay(mg):
+    a, b = mg.Value(2.0), mg.Value(3.0)
+    tape = mg.Tape(a * b, [a])
+    with pytest.raises(TypeError, match="a Tape is recorded once: make a new one"):
+        tape.__init__(a + b, [b])
+    for name in ("inputs", "parameters", "input_grad", "colour"):
+        with pytest.raises(AttributeError):
+            setattr(tape, name, ())
+        with pytest.raises(AttributeError):
+            delattr(tape, name)
+    assert (tape.inputs, tape.parameters, tape.forward([5.0])) == ((a,), (b,), 15.0)
+
+
+def test_a_tape_that_was_never_recorded_says_so(mg):
+    tape = mg.Tape.__new__(mg.Tape)
+    assert repr(tape) == "Tape(0 instructions, 0 inputs, 0 parameters)"
+    assert (len(tape), tape.inputs, tape.parameters) == (0, (), ())
+    for use in (lambda: tape.forward(), lambda: tape.forward(np.zeros((2, 0))), tape.backward):
+        with pytest.raises(ValueError, match=r"not recorded yet: Tape.__init__ has not run"):
+            use()
+    with pytest.raises(ValueError, match="needs a backward"):
+        _ = tape.input_grad
+    with pytest.raises(ValueError, match="not the state of a Tape"):
+        pickle.loads(pickle.dumps(tape))
+    a = mg.Value(2.0)
+    tape.__init__(a * a)
+    assert tape.forward() == 4.0
+
+
+# Threads
+
+
+def test_eight_threads_work_on_one_graph(mg):
+    """They tread on each other's grads, as in any program without a lock, and on nothing else."""
+    a, b = mg.Value(0.5, label="a"), mg.Value(-2.0)
+    shared = (a * b).tanh() + mg.dot([a, b, a], [b, b, a])
+    for _ in range(300):
+        shared = shared + a * b
+    model = mg.MLP(2, [3, 1])
+    optimizer = mg.SGD(model.parameters(), 0.0)
+    tape = mg.Tape(shared, [a])
+    before, errors = record([shared]), []
+
+    def work(seed):
+        try:
+            for i in range(20):
+                (shared * seed + a).backward()
+                model([a, i]).backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                custom = mg.Value(1.0, (shared, a), "custom")
+                custom._backward = shared.backward
+                custom.backward()
+                pickle.loads(pickle.dumps(shared))
+                a.label = f"{seed}" * 3
+                try:
+                    tape.forward(np.full((200, 1), 0.25))
+                    tape.backward()
+                except (RuntimeError, ValueError):  # busy, or another thread's forward has failed
+                    pass
+                gc.collect(0)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert errors == []
+    a.grad = b.grad = 0.0
+    a.label = "a"
+    assert [row[:4] for row in record([shared])] == [row[:4] for row in before]
+    shared.backward()
+    once = a.grad, b.grad
+    a.grad = b.grad = 0.0
+    shared.backward()
+    assert (a.grad, b.grad) == once
+
+
+# The end of an interpreter
+
+
+def run(mg, program):
+    """Run a program in an interpreter of its own; what it prints."""
+    code = f"import {mg.__name__} as mg\n{textwrap.dedent(program)}"
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+ENDINGS = {
+    "a deep graph": """
+        x = a = mg.Value(1.0)
+        for _ in range(200_000):
+            x = x + a
+    """,
+    "a cycle": """
+        out = mg.Value(1.0, (mg.Value(2.0),), "op")
+        above = (out * 2).tanh()
+        out._backward = lambda: above.backward()
+    """,
+    "subclasses with finalisers": """
+        class Sub(mg.Value):
+            def __del__(self):
+                (self * 2).backward()
+
+        x = Sub(1.0)
+        for _ in range(100):
+            x = Sub(1.0, (x, x), "op")
+    """,
+    "an exit in a step": """
+        import os
+        out = mg.Value(1.0, (mg.Value(2.0),), "op")
+        out._backward = lambda: (print("exit", flush=True), exit())
+        (out * out).backward()
+    """,
+    "a daemon in the middle of its work": """
+        import threading, time
+
+        def work():
+            x = a = mg.Value(1.0)
+            while True:
+                for _ in range(1000):
+                    x = x * a + 1
+                x.backward()
+
+        threading.Thread(target=work, daemon=True).start()
+        time.sleep(0.05)
+    """,
+    "graphs in sys, in a thread's data and at exit": """
+        import atexit, sys, threading
+        sys.graph = mg.MLP(2, [2, 1])([1.0, 2.0])
+        local = threading.local()
+        local.graph = sys.graph * 2
+        atexit.register(lambda graph=local.graph: graph.backward())
+    """,
+    "a Tape": """
+        import numpy as np
+        x = mg.Value(0.0)
+        tape = mg.Tape((x * 2).tanh(), [x])
+        tape.forward(np.ones((1000, 1)))
+    """,
+}
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_an_interpreter_ends_with_live_graphs(mg, name):
+    assert run(mg, ENDINGS[name]) in ("", "exit\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_has_graphs_of_its_own(mg):
+    assert (
+        run(
+            mg,
+            """
+            import os
+            import numpy as np
+
+            x, w = mg.Value(0.5), mg.Value(2.0)
+            out = (x * w).tanh() * w
+            tape = mg.Tape(out, [x])
+            rows = np.linspace(-1, 1, 1000).reshape(-1, 1)
+            tape.forward(rows)
+            child = os.fork()
+            w.data = 3.0 if child == 0 else 2.0
+            for _ in range(1000):
+                ((x * w).tanh() * w).backward()
+            tape.forward(rows)
+            tape.backward()
+            if child:
+                assert os.waitpid(child, 0)[1] == 0
+            print(w.data, flush=True)
+            """,
+        )
+        == "3.0\n2.0\n"
+    )
