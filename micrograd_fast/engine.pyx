@@ -645,14 +645,14 @@ cdef int topological_order(
     """
     cdef Stack pending
     cdef Outcome outcome = INTERRUPTED
-    cdef size_t i, entry
+    cdef size_t i, entry, patience = BETWEEN_SIGNALS
     while outcome == INTERRUPTED:
         order.size = 0
         stack_init(&pending)
         outcome = SORTED
         for i in range(count):
             if outcome == SORTED:
-                outcome = sort(roots[i], leaves, order, &pending)
+                outcome = sort(roots[i], leaves, patience, order, &pending)
         if outcome != SORTED:
             clear_visited(order)
             for i in range(pending.size):
@@ -664,9 +664,12 @@ cdef int topological_order(
         if outcome == INTERRUPTED:  # the flags are clear: the handler may run, and raise
             PyErr_SetInterrupt()
             PyErr_CheckSignals()
+            patience *= 2  # it returned: start again, and get further before the next signal
     return 0
 
-cdef Outcome sort(PyObject* root, bint leaves, Stack* order, Stack* pending) noexcept:
+cdef Outcome sort(
+    PyObject* root, bint leaves, size_t patience, Stack* order, Stack* pending
+) noexcept:
     cdef size_t entry, i, steps = 0
     cdef PyObject* node
     cdef PyObject* child
@@ -674,7 +677,7 @@ cdef Outcome sort(PyObject* root, bint leaves, Stack* order, Stack* pending) noe
     if not stack_push(pending, root):
         return NO_MEMORY
     while pending.size:
-        if steps >= BETWEEN_SIGNALS:
+        if steps >= patience:
             steps = 0
             if PyOS_InterruptOccurred():
                 return INTERRUPTED

@@ -538,8 +538,11 @@ cdef class Tape:
         if not outputs:
             raise ValueError("a Tape needs at least one output, got none")
         recording.read(outputs, varying)
+        PyErr_CheckSignals()
         recording.link()
+        PyErr_CheckSignals()
         recording.fuse()
+        PyErr_CheckSignals()
         # Last, for what came before may run Python, which may do the same.
         if self.program.code != NULL:
             raise TypeError("a Tape is recorded once: make a new one")
@@ -792,7 +795,7 @@ cdef class Tape:
                 self.current = -1
                 self.run_forward(True)
                 self.current = start
-            memset(grads, 0, self.varying_count * self.block.stride * sizeof(double))
+            self.clear_grads()
             self.sow(seeds, start)
             self.run_backward_block(start + BLOCK >= table.rows)
             for k in range(self.input_count):
@@ -871,6 +874,20 @@ cdef class Tape:
     cdef inline Py_ssize_t work(self) noexcept nogil:
         """Steps for a row."""
         return 1 + self.program.length + self.term_count
+
+    cdef int clear_grads(self) except -1 nogil:
+        """Set the block's gradients to zero, in parts: memory that is new takes its time."""
+        cdef Py_ssize_t first = 0, n
+        while first < self.varying_count:
+            n = min(self.varying_count - first, <Py_ssize_t>PART)
+            memset(
+                self.block.grads + first * self.block.stride, 0,
+                n * self.block.stride * sizeof(double),
+            )
+            first += n
+            self.steps += n
+            self.look()
+        return 0
 
     cdef int run_forward(self, bint varying) except -1 nogil:
         """Forward for the block, in parts."""

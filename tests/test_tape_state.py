@@ -347,6 +347,26 @@ def test_a_tape_in_many_threads_gives_right_results_or_refuses(mg):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer signals")
+def test_signals_are_seen_within_a_block_of_rows(mg):
+    x, w = mg.Value(0.0), mg.Value(1.25)
+    node = x
+    for _ in range({"micrograd_ref": 500, "micrograd_fast": 200_000}[mg.__name__]):
+        node = (node * w).tanh()
+    tape, rows = mg.Tape(node, [x]), rows_of(128, 1)
+    calls = []
+    before = signal.signal(signal.SIGPROF, lambda *_: calls.append(None))
+    try:
+        for run in (lambda: tape.forward(rows), tape.backward):
+            calls.clear()
+            signal.setitimer(signal.ITIMER_PROF, 0.002, 0.002)  # of the time of this process
+            run()
+            assert len(calls) > 3
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer signals")
 def test_an_interrupted_tape_can_be_used_again(mg):
     tape, w, rows = long_tape(mg)
     expected = bits_of(tape.forward(rows))
