@@ -734,6 +734,8 @@ cdef class Tape:
         cdef Py_ssize_t start = 0, i
         cdef int32_t k, slot
         while start < table.rows:
+            if start:
+                self.look(self.work())
             self.load(table, start)
             self.run_forward(True)
             self.current = start
@@ -791,6 +793,8 @@ cdef class Tape:
         cdef Py_ssize_t start = 0, i, k
         cdef double* grads = self.block.grads
         while start < table.rows:
+            if start:
+                self.look(2 * self.work())
             if not self.load(table, start):
                 self.current = -1
                 self.run_forward(True)
@@ -875,56 +879,58 @@ cdef class Tape:
         """Steps for a row."""
         return 1 + self.program.length + self.term_count
 
-    cdef int clear_grads(self) except -1 nogil:
-        """Set the block's gradients to zero, in parts: memory that is new takes its time."""
+    # A pass goes through a long program in parts, and looks for a KeyboardInterrupt between them.
+
+    cdef inline int run_forward(self, bint varying) except -1 nogil:
+        if self.work() > PART:
+            return self.forward_in_parts(varying)
+        kernel_forward(&self.program, &self.block, varying)
+        return 0
+
+    cdef inline int run_backward_block(self, bint last) except -1 nogil:
+        if self.work() > PART:
+            return self.backward_in_parts(last)
+        kernel_backward(&self.program, &self.block, last)
+        return 0
+
+    cdef int forward_in_parts(self, bint varying) except -1 nogil:
+        cdef Program part = self.program
+        cdef Instruction* end = part.code + part.length
+        while part.code < end:
+            part.length = part_of(part.code, end - part.code, 1)
+            kernel_forward(&part, &self.block, varying)
+            part.code += part.length
+            self.look(PART)
+        return 0
+
+    cdef int backward_in_parts(self, bint last) except -1 nogil:
+        cdef Program part = self.program
+        cdef Py_ssize_t left = part.length
+        while left:
+            part.length = part_of(self.program.code + left - 1, left, -1)
+            left -= part.length
+            part.code = self.program.code + left
+            kernel_backward(&part, &self.block, last)
+            self.look(PART)
+        return 0
+
+    cdef inline int clear_grads(self) except -1 nogil:
+        """Set the block's gradients to zero, in parts too: memory that is new takes its time."""
         cdef Py_ssize_t first = 0, n
-        while first < self.varying_count:
+        while True:
             n = min(self.varying_count - first, <Py_ssize_t>PART)
             memset(
                 self.block.grads + first * self.block.stride, 0,
                 n * self.block.stride * sizeof(double),
             )
             first += n
-            self.steps += n
-            self.look()
-        return 0
+            if first == self.varying_count:
+                return 0
+            self.look(PART)
 
-    cdef int run_forward(self, bint varying) except -1 nogil:
-        """Forward for the block, in parts."""
-        cdef Program part = self.program
-        cdef Instruction* end = part.code + part.length
-        while part.code < end:
-            part.length = self.part(part.code, end - part.code, 1)
-            kernel_forward(&part, &self.block, varying)
-            part.code += part.length
-            self.look()
-        return 0
-
-    cdef int run_backward_block(self, bint last) except -1 nogil:
-        """Backward for the block, in parts."""
-        cdef Program part = self.program
-        cdef Py_ssize_t left = part.length
-        while left:
-            part.length = self.part(self.program.code + left - 1, left, -1)
-            left -= part.length
-            part.code = self.program.code + left
-            kernel_backward(&part, &self.block, last)
-            self.look()
-        return 0
-
-    cdef inline Py_ssize_t part(self, Instruction* first, Py_ssize_t left, int step) noexcept nogil:
-        """How many of the instructions left make a part of some milliseconds."""
-        cdef Py_ssize_t n = 0, steps = 0
-        if self.work() <= PART:
-            steps, n = self.work(), left
-        while n < left and steps < PART:
-            steps += 1 + first[n * step].count
-            n += 1
+    cdef int look(self, Py_ssize_t steps) except -1 nogil:
+        """For a KeyboardInterrupt, where that is due after so many steps more."""
         self.steps += steps
-        return n
-
-    cdef inline int look(self) except -1 nogil:
-        """For a KeyboardInterrupt, where that is due."""
         if self.steps < PART:
             return 0
         self.steps = 0
@@ -950,6 +956,14 @@ cdef class Tape:
             [self.constants[i] for i in range(self.program.constants)],
         )
 
+
+cdef Py_ssize_t part_of(Instruction* first, Py_ssize_t left, int step) noexcept nogil:
+    """How many of the instructions left, from the first on or back, take some milliseconds."""
+    cdef Py_ssize_t n = 0, steps = 0
+    while n < left and steps < PART:
+        steps += 1 + first[n * step].count
+        n += 1
+    return n
 
 cdef tuple values(object xs, str what):
     xs = tuple(xs)
