@@ -1227,28 +1227,41 @@ def mutants():
         for name in ("engine", "nn", "optim", "tape")
     )
     operations, constant_power = engine.OPERATIONS, engine.constant_power
+    instructions = tape._Fusion.instructions
+
+    def forward(operation):
+        return operation._replace(forward=nudged(operation.forward))
+
+    def backward(i):
+        return lambda operation: operation._replace(backward=nudged_item(operation.backward, i))
+
+    def eagerly(name, change):
+        if name == "**k":
+            return engine, "constant_power", lambda k: change(constant_power(k))
+        return operations, name, change(operations[name])
+
+    def in_a_tape(name, change):
+        def is_meant(operation):
+            return name == ("**k" if operation.exponent is not None else operation.name)
+
+        def changed(self):
+            return [
+                step._replace(operation=change(step.operation))
+                if is_meant(step.operation)
+                else step
+                for step in instructions(self)
+            ]
+
+        return tape._Fusion, "instructions", changed
+
     found = {}
-    for name, operation in operations.items():
-        found[f"{name} forward"] = (
-            operations, name, operation._replace(forward=nudged(operation.forward)),
-        )  # fmt: skip
+    for name in [*operations, "**k"]:
         count = {"dot": 5, "sum": 3}.get(name) or (2 if name in ("+", "-", "*", "/", "**") else 1)
-        for i in range(count):
-            backward = nudged_item(operation.backward, i)
-            found[f"{name} backward {i}"] = operations, name, operation._replace(backward=backward)
-
-    def power_with(**changes):
-        def changed(k):
-            operation = constant_power(k)
-            return operation._replace(**{key: f(operation) for key, f in changes.items()})
-
-        return engine, "constant_power", changed
-
-    found |= {
-        "**k forward": power_with(forward=lambda o: nudged(o.forward)),
-        "**k backward": power_with(backward=lambda o: nudged_item(o.backward, 0)),
-        "**k name": power_with(name=lambda o: o.name.replace("**", "^")),
-    }
+        for prefix, patch in ("", eagerly), ("Tape ", in_a_tape):
+            found[f"{prefix}{name} forward"] = patch(name, forward)
+            for i in range(count):
+                found[f"{prefix}{name} backward {i}"] = patch(name, backward(i))
+    found["**k name"] = eagerly("**k", lambda o: o._replace(name=o.name.replace("**", "^")))
     for k in (1, 2, 3, -1, -2):
         found[f"power {k}"] = (
             engine, "power", nudged(engine.power, lambda x, exponent, k=k: exponent == k),

@@ -30,7 +30,8 @@ def test_the_same_seed_gives_the_same_program():
         "* forward",
         "/ backward 1",
         "dot backward 2",
-        "**k backward",
+        "**k backward 0",
+        "Tape tanh backward 0",
         "Adam root",
         "the sum over rows",
     ],
@@ -42,8 +43,8 @@ def test_a_formula_changed_by_one_bit_is_found(name):
 def test_every_operation_has_mutants_of_forward_and_backward():
     names = set(fuzz.mutants())
     for operation in [*OPERATIONS, "**k"]:
-        assert f"{operation} forward" in names
-        assert {f"{operation} backward", f"{operation} backward 0"} & names
+        for where in ("", "Tape "):
+            assert {f"{where}{operation} forward", f"{where}{operation} backward 0"} <= names
 
 
 def test_a_mutant_is_undone():
