@@ -48,14 +48,10 @@ cdef class Value:
     cdef unsigned char flags
     cdef unsigned int count  # of operands
 
-cdef enum:
-    STACK_BUFFER = 256
-
 cdef struct Stack:
-    PyObject** items  # buffer while small, else owned
+    PyObject** items  # owned
     size_t size
     size_t capacity
-    PyObject* buffer[STACK_BUFFER]
 
 cdef inline PyObject** operands(Value node) noexcept:
     """Where the node's count operands lie."""

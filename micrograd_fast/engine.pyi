@@ -90,7 +90,8 @@ class Value:
         Sets this node's grad to 1.0, recomputes the grads of all nodes that have operands from
         zero, and adds into the leaves' grads, so zero those between steps. Depth is limited by
         memory alone. An exception from a custom operation propagates: the grads are then
-        incomplete, the graph is as before. Cost: proportional to the number of nodes and operands.
+        incomplete, the graph is as before. A custom operation may call backward itself, which is a
+        RecursionError beyond 100 deep. Cost: proportional to the number of nodes and operands.
         """
 
     @overload

@@ -22,7 +22,6 @@ from libc.math cimport (
     cos as c_cos, exp as c_exp, fabs, isfinite, log as c_log, pow as c_pow, sin as c_sin,
     sqrt as c_sqrt, tanh as c_tanh,
 )
-from libc.string cimport memcpy
 
 __all__ = ["Value", "detect_anomaly", "dot"]
 
@@ -592,15 +591,24 @@ cdef int checked_step(Value node) except -1:
 
 
 # The order of a graph. Scratch stacks belong to the call, so that backward can be entered again
-# from a custom operation; they are in the frame while small.
+# from a custom operation, and not to its frame, so that this takes little of the C stack.
+
+cdef enum:
+    SMALL_STACK = 256
+
+cdef PyObject** spare_stacks[2]  # of items of small stacks, to use again
+cdef int spare_count = 0
 
 cdef void stack_init(Stack* stack) noexcept:
-    stack.items = stack.buffer
-    stack.size = 0
-    stack.capacity = STACK_BUFFER
+    stack.items = NULL
+    stack.size = stack.capacity = 0
 
 cdef void stack_free(Stack* stack) noexcept:
-    if stack.items != stack.buffer:
+    global spare_count
+    if stack.capacity == SMALL_STACK and spare_count < 2:
+        spare_stacks[spare_count] = stack.items
+        spare_count += 1
+    else:
         PyMem_Free(stack.items)
 
 cdef inline bint stack_push(Stack* stack, PyObject* item) noexcept:
@@ -612,18 +620,18 @@ cdef inline bint stack_push(Stack* stack, PyObject* item) noexcept:
     return True
 
 cdef bint stack_grow(Stack* stack) noexcept:
-    cdef size_t size = 2 * stack.capacity * sizeof(PyObject*)
+    global spare_count
+    cdef size_t capacity = 2 * stack.capacity if stack.capacity else SMALL_STACK
     cdef PyObject** items
-    if stack.items == stack.buffer:
-        items = <PyObject**>PyMem_Malloc(size)
+    if not stack.capacity and spare_count:
+        spare_count -= 1
+        items = spare_stacks[spare_count]
     else:
-        items = <PyObject**>PyMem_Realloc(stack.items, size)
+        items = <PyObject**>PyMem_Realloc(stack.items, capacity * sizeof(PyObject*))
     if items == NULL:
         return False
-    if stack.items == stack.buffer:
-        memcpy(items, stack.buffer, sizeof(stack.buffer))
     stack.items = items
-    stack.capacity *= 2
+    stack.capacity = capacity
     return True
 
 cdef enum:
@@ -714,10 +722,27 @@ cdef void clear_visited(Stack* order) noexcept:
     for i in range(order.size):
         (<Value>order.items[i]).flags &= ~VISITED
 
+cdef extern from *:
+    """
+    #if defined(_MSC_VER)
+    static __declspec(thread) int mg_running = 0;
+    #else
+    static __thread int mg_running = 0;
+    #endif
+    """
+    int running "mg_running"  # calls of backward in this thread
+
+cdef enum:
+    DEEPEST = 100  # calls of backward within backward
+
 cdef int run_backward(PyObject* root) except -1:
+    global running
     cdef Stack order
     cdef PyObject* node
     cdef size_t i, steps = 0
+    if running == DEEPEST:
+        raise RecursionError(f"backward is called within backward more than {DEEPEST} deep")
+    running += 1
     stack_init(&order)
     try:
         topological_order(&root, 1, False, &order)
@@ -742,6 +767,7 @@ cdef int run_backward(PyObject* root) except -1:
                 steps = 0
                 PyErr_CheckSignals()
     finally:
+        running -= 1
         stack_free(&order)
     return 0
 
@@ -903,7 +929,8 @@ cdef class Value:
         Sets this node's grad to 1.0, recomputes the grads of all nodes that have operands from
         zero, and adds into the leaves' grads, so zero those between steps. Depth is limited by
         memory alone. An exception from a custom operation propagates: the grads are then
-        incomplete, the graph is as before. Cost: proportional to the number of nodes and operands.
+        incomplete, the graph is as before. A custom operation may call backward itself, which is a
+        RecursionError beyond 100 deep. Cost: proportional to the number of nodes and operands.
         """
         run_backward(<PyObject*>self)
 

@@ -14,6 +14,7 @@ import copyreg
 import math
 import operator
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -376,6 +377,23 @@ def _topological_order(
     return order
 
 
+_DEEPEST = 100  # calls of backward within backward
+_running = threading.local()
+
+
+@contextmanager
+def _one_pass() -> Iterator[None]:
+    """Count this call of backward among those of its thread that are running."""
+    depth = getattr(_running, "depth", 0)
+    if depth == _DEEPEST:
+        raise RecursionError(f"backward is called within backward more than {_DEEPEST} deep")
+    _running.depth = depth + 1
+    try:
+        yield
+    finally:
+        _running.depth = depth
+
+
 _LEAF = Operation("", float, lambda g, out: ())
 
 
@@ -535,15 +553,17 @@ class Value(_Fields):
         Sets this node's grad to 1.0, recomputes the grads of all nodes that have operands from
         zero, and adds into the leaves' grads, so zero those between steps. Depth is limited by
         memory alone. An exception from a custom operation propagates: the grads are then
-        incomplete, the graph is as before. Cost: proportional to the number of nodes and operands.
+        incomplete, the graph is as before. A custom operation may call backward itself, which is a
+        RecursionError beyond 100 deep. Cost: proportional to the number of nodes and operands.
         """
-        order = _topological_order([self])
-        for node in order:
-            if node._operands:
-                node._grad = 0.0
-        self._grad = 1.0
-        for node in reversed(order):
-            _checked_step(node) if _detecting else node._backward()
+        with _one_pass():
+            order = _topological_order([self])
+            for node in order:
+                if node._operands:
+                    node._grad = 0.0
+            self._grad = 1.0
+            for node in reversed(order):
+                _checked_step(node) if _detecting else node._backward()
 
     def __add__(self, other: Any) -> Value:
         return _binary("+", self, other)

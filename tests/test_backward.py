@@ -305,13 +305,48 @@ def test_a_step_may_differentiate_its_own_root_again(mg):
     assert a.grad == 3 * (5.0 + 10.0 + 15.0 + 20.0)
 
 
+def nested(mg, depth):
+    """A Value whose backward enters backward within backward, this deep, down to that of a leaf."""
+    a = out = mg.Value(2.0)
+    for _ in range(depth - 1):
+        below, out = out, mg.Value(1.0, (), "nested")
+        out._backward = below.backward
+    return a, out
+
+
+def test_backward_may_be_called_within_backward_a_hundred_deep(mg):
+    a, out = nested(mg, 100)
+    out.backward()
+    assert a.grad == 1.0
+
+
+@pytest.mark.parametrize("depth", [101, 5000])
+def test_backward_within_backward_beyond_a_hundred_deep_is_a_recursion_error(mg, depth):
+    a, out = nested(mg, depth)
+    for _ in range(2):
+        with pytest.raises(RecursionError, match="within backward more than 100 deep"):
+            out.backward()
+    (a * 3).backward()
+    assert a.grad == 3.0
+
+
+def test_each_thread_has_a_depth_of_its_own(mg):
+    def work(_):
+        a, out = nested(mg, 60)
+        out.backward()
+        return a.grad
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(work, range(40))) == {1.0}
+
+
 def test_endless_differentiation_is_a_recursion_error(mg):
     a = mg.Value(2.0)
     out = mg.Value(1.0, (a,), "endless")
-    root = out * 5
-    out._backward = lambda: root.backward()
-    with pytest.raises(RecursionError):
-        root.backward()
+    for root, step in ((out, out.backward), (root := out * 5, lambda: root.backward())):
+        out._backward = step
+        with pytest.raises(RecursionError):
+            root.backward()
     out._backward = lambda: setattr(a, "grad", a.grad + out.grad)
     root.backward()
     assert a.grad == 5.0

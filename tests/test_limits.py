@@ -83,6 +83,25 @@ def test_backward_a_hundred_thousand_times():
     assert sys.getallocatedblocks() - before < 20
 
 
+def test_backward_within_backward_fits_a_small_stack():
+    assert run("""
+        def deeper(x):
+            out = mg.Value(1.0, (), "deeper")
+            out._backward = lambda: x.backward()
+            return out
+
+        x = mg.Value(1.0)
+        for _ in range(99):
+            x = deeper(x)
+        x.backward()
+        print(x.grad)
+        try:
+            deeper(x).backward()
+        except RecursionError:
+            print("too deep")
+    """) == ["1.0", "too", "deep"]
+
+
 class Named(mg.Value):
     """A Value with attributes."""
 
