@@ -19,8 +19,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport Py_GE, Py_GT, Py_LE, Py_LT, PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.math cimport (
-    cos as c_cos, exp as c_exp, fabs, isfinite, log as c_log, pow as c_pow, sin as c_sin,
-    sqrt as c_sqrt, tanh as c_tanh,
+    INFINITY, NAN, copysign, cos as c_cos, exp as c_exp, fabs, isfinite, isnan, log as c_log,
+    pow as c_pow, sin as c_sin, sqrt as c_sqrt, tanh as c_tanh,
 )
 
 __all__ = ["Value", "detect_anomaly", "dot"]
@@ -75,7 +75,13 @@ cdef extern from "Python.h":
 cdef TypeSlots* VALUE = <TypeSlots*>Value
 
 
-# The formulas: one line an operation, as in the table of the reference.
+# The formulas: one line an operation, as in the table of the reference. Where that has no C function
+# compute inf or nan, neither has this: it would leave a flag behind, which NumPy takes for an error.
+
+cdef inline double divide(double a, double b) noexcept nogil:
+    if b != 0:
+        return a / b
+    return NAN if a == 0 or isnan(a) else copysign(INFINITY, a) * copysign(1.0, b)
 
 cdef double power(double x, double k) noexcept nogil:
     if k == 1:
@@ -85,9 +91,9 @@ cdef double power(double x, double k) noexcept nogil:
     if k == 3:
         return (x * x) * x
     if k == -1:
-        return 1.0 / x
+        return divide(1.0, x)
     if k == -2:
-        return 1.0 / (x * x)
+        return divide(1.0, x * x)
     return c_pow(x, k)
 
 cdef inline double sigmoid(double x) noexcept nogil:
@@ -104,10 +110,10 @@ cdef inline double forward_one(Op op, double a) noexcept nogil:
     if op == NEG: return -a
     if op == ABS: return fabs(a)
     if op == EXP: return c_exp(a)
-    if op == LOG: return c_log(a)
-    if op == SQRT: return c_sqrt(a)
-    if op == SIN: return c_sin(a)
-    if op == COS: return c_cos(a)
+    if op == LOG: return c_log(a) if a > 0 else -INFINITY if a == 0 else NAN
+    if op == SQRT: return c_sqrt(a) if a >= 0 else NAN
+    if op == SIN: return c_sin(a) if isfinite(a) else NAN
+    if op == COS: return c_cos(a) if isfinite(a) else NAN
     if op == TANH: return c_tanh(a)
     if op == SIGMOID: return sigmoid(a)
     return 0.0 if a <= 0 else a  # RELU
@@ -116,7 +122,7 @@ cdef inline double forward_two(Op op, double a, double b) noexcept nogil:
     if op == ADD: return a + b
     if op == SUB: return a - b
     if op == MUL: return a * b
-    if op == DIV: return a / b
+    if op == DIV: return divide(a, b)
     return c_pow(a, b)  # POW
 
 cdef inline double data_of(PyObject* node) noexcept:

@@ -2,9 +2,12 @@
 
 import decimal
 import fractions
+import importlib
+import itertools
 
 import numpy as np
 import pytest
+from bits import bits
 
 UFUNCS = ["exp", "log", "sqrt", "sin", "cos", "tanh"]
 
@@ -120,3 +123,22 @@ def test_other_kinds_of_numbers_are_refused(mg, wrong):
     for make in (lambda: mg.Value(wrong), lambda: mg.Value(1.0) * wrong):
         with pytest.raises(TypeError, match=type(wrong).__name__):
             make()
+
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 5e-324, 1e308, -1e308, 800.0, -800.0, np.inf, -np.inf, np.nan]
+
+
+@pytest.mark.parametrize("name", [*UFUNCS, "divide", "multiply", "power", "negative", "absolute"])
+def test_numpy_warns_of_the_same_with_both_packages(name):
+    def outcome(package, *numbers):
+        mg = importlib.import_module(package)
+        with np.errstate(all="raise"):
+            try:
+                return bits(getattr(np, name)(*[mg.array([x]) for x in numbers])[0].data)
+            except FloatingPointError as error:
+                return str(error)
+
+    inputs = itertools.product(SPECIAL, repeat=getattr(np, name).nin)
+    for numbers in inputs:
+        outcomes = [outcome(package, *numbers) for package in ("micrograd_ref", "micrograd_fast")]
+        assert outcomes[0] == outcomes[1], numbers

@@ -343,12 +343,13 @@ def test_each_thread_has_a_depth_of_its_own(mg):
 def test_endless_differentiation_is_a_recursion_error(mg):
     a = mg.Value(2.0)
     out = mg.Value(1.0, (a,), "endless")
-    for root, step in ((out, out.backward), (root := out * 5, lambda: root.backward())):
+    above = out * 5
+    for root, step in ((out, out.backward), (above, lambda: above.backward())):
         out._backward = step
         with pytest.raises(RecursionError):
             root.backward()
     out._backward = lambda: setattr(a, "grad", a.grad + out.grad)
-    root.backward()
+    above.backward()
     assert a.grad == 5.0
 
 
