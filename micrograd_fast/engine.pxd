@@ -12,6 +12,7 @@ cdef enum Op:
     SUB
     MUL
     DIV
+    MAX
     POW  # of two Values
     POWER  # by a constant
     NEG
@@ -70,6 +71,7 @@ cdef double number(object x, str what) except? -1
 cdef Value operand(object x)
 cdef list values(object xs)
 cdef Value unary_of(Op op, Value a)
+cdef Value binary_of(Op op, Value a, Value b)
 cdef Value node_of(Op op, list held, double exponent)
 cdef Value dot_of(PyObject** xs, PyObject** ys, size_t n, Value start)
 cdef object label_of(Value node)

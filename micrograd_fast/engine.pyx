@@ -103,6 +103,9 @@ cdef inline double sigmoid(double x) noexcept nogil:
     e = c_exp(x)
     return e / (1.0 + e)
 
+cdef inline double larger(double x, double y) noexcept nogil:
+    return x if x >= y or x != x else y
+
 cdef inline double sign(double x) noexcept nogil:
     return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
 
@@ -123,6 +126,7 @@ cdef inline double forward_two(Op op, double a, double b) noexcept nogil:
     if op == SUB: return a - b
     if op == MUL: return a * b
     if op == DIV: return divide(a, b)
+    if op == MAX: return larger(a, b)
     return c_pow(a, b)  # POW
 
 cdef inline double data_of(PyObject* node) noexcept:
@@ -171,6 +175,10 @@ cdef inline void backward_step(Value node) noexcept:
     elif op == SUB: add_grad(x, g); add_grad(y, -g)
     elif op == MUL: b = data_of(y); add_grad(x, b * g); add_grad(y, a * g)
     elif op == DIV: b = data_of(y); add_grad(x, g / b); add_grad(y, -g * (out / b))
+    elif op == MAX:
+        b = data_of(y)
+        add_grad(x, g if a >= b or a != a else 0.0)
+        add_grad(y, 0.0 if a >= b or a != a else g)
     elif op == POW:
         b = data_of(y)
         add_grad(x, b * c_pow(a, b - 1) * g if b != 0 else 0.0)
@@ -190,8 +198,8 @@ cdef inline void backward_step(Value node) noexcept:
     elif op == RELU: add_grad(x, g if out > 0 else 0.0)
 
 cdef dict OP_NAMES = {
-    LEAF: "", ADD: "+", SUB: "-", MUL: "*", DIV: "/", POW: "**", NEG: "neg", ABS: "abs", EXP: "exp",
-    LOG: "log", SQRT: "sqrt", SIN: "sin", COS: "cos", TANH: "tanh", SIGMOID: "sigmoid",
+    LEAF: "", ADD: "+", SUB: "-", MUL: "*", DIV: "/", MAX: "max", POW: "**", NEG: "neg", ABS: "abs",
+    EXP: "exp", LOG: "log", SQRT: "sqrt", SIN: "sin", COS: "cos", TANH: "tanh", SIGMOID: "sigmoid",
     RELU: "relu", DOT: "dot", SUM: "sum",
 }
 
@@ -452,6 +460,9 @@ cdef inline Value binary_node(Op op, Value a, Value b):
     (<Value>out).first = hold(<PyObject*>a)
     (<Value>out).second.operand = hold(<PyObject*>b)
     return finished(out, tracked)
+
+cdef Value binary_of(Op op, Value a, Value b):
+    return binary_node(op, a, b)
 
 cdef inline PyObject* hold(PyObject* node) noexcept:
     """A reference of one's own."""

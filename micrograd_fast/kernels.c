@@ -17,11 +17,13 @@
 
 /* As in engine.pxd. */
 enum {
-    LEAF, CUSTOM, ADD, SUB, MUL, DIV, POW, POWER, NEG, ABS, EXP, LOG, SQRT, SIN, COS, TANH,
+    LEAF, CUSTOM, ADD, SUB, MUL, DIV, MAX, POW, POWER, NEG, ABS, EXP, LOG, SQRT, SIN, COS, TANH,
     SIGMOID, RELU, DOT, SUM,
     DOT_SHARED, /* a DOT over pairs of a slot that varies and a shared one */
     DOT_SWAPPED /* the same, recorded with the shared one first */
 };
+
+#define FIRST(x, y) ((x) >= (y) || (x) != (x)) /* whether it is the larger one, or nan */
 
 #define TREE(s) (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])))
 
@@ -173,6 +175,7 @@ TARGET INLINE void NAME(binary)(
         case SUB: EACH(out[i] = x[sx * i] - y[sy * i]); break;
         case MUL: EACH(out[i] = x[sx * i] * y[sy * i]); break;
         case DIV: EACH(out[i] = x[sx * i] / y[sy * i]); break;
+        case MAX: EACH(out[i] = FIRST(x[sx * i], y[sy * i]) ? x[sx * i] : y[sy * i]); break;
         case POW: EACH(out[i] = pow(x[sx * i], y[sy * i])); break;
         case POWER: {
             const double k = y[0];
@@ -204,6 +207,10 @@ TARGET INLINE void NAME(binary_backward)(
         case DIV:
             PASS(dx, sx, g[i] / y[sy * i]);
             PASS(dy, sy, -g[i] * (out[i] / y[sy * i]));
+            break;
+        case MAX:
+            PASS(dx, sx, FIRST(x[sx * i], y[sy * i]) ? g[i] : 0.0);
+            PASS(dy, sy, FIRST(x[sx * i], y[sy * i]) ? 0.0 : g[i]);
             break;
         case POW:
             PASS(dx, sx, y[sy * i] != 0 ? y[sy * i] * pow(x[sx * i], y[sy * i] - 1) * g[i] : 0.0);

@@ -9,7 +9,7 @@ from .engine import Value as PyValue
 from .engine import dot, sum
 
 from .engine cimport (
-    LEAF, RELU, SIGMOID, TANH, Op, Value, dot_of, list_items, operand, unary_of, values,
+    LEAF, MAX, RELU, SIGMOID, TANH, Op, Value, binary_of, dot_of, list_items, operand, unary_of, values,
 )
 
 cdef extern from "Python.h":
@@ -230,7 +230,10 @@ def binary_cross_entropy(logits, targets):
     Raises ValueError if their numbers differ or there are none.
     """
     pairs = pairs_of("binary_cross_entropy", logits, targets)
-    losses = [log_sum_exp([operand(0.0), logit]) - target * logit for logit, target in pairs]
+    losses = []
+    for logit, target in pairs:
+        powers, largest = shifted_powers([operand(0.0), logit])
+        losses.append((largest - target * logit) + sum(powers).log())
     return sum(losses) / len(pairs)
 
 
@@ -256,18 +259,16 @@ def cross_entropy(logits, target):
     not exist.
     """
     logits = at_least_one("cross_entropy", logits)
+    powers, largest = shifted_powers(logits)
     try:
         number = operator.index(target)
     except TypeError:
         weights = class_weights(target, len(logits))
-        return log_sum_exp(logits) - dot(weights, logits)
+        return dot(weights, [largest - logit for logit in logits]) + sum(powers).log()
     if not 0 <= number < len(logits):
         raise IndexError(f"the class must be from 0 to {len(logits) - 1}, got {number}")
-    return log_sum_exp(logits) - logits[number]
+    return (largest - logits[number]) + sum(powers).log()
 
-cdef object log_sum_exp(logits):
-    powers, largest = shifted_powers(logits)
-    return largest + sum(powers).log()
 
 cdef object shifted_powers(logits):
     """e**(logit - largest) for each of them, and the largest.
@@ -276,7 +277,7 @@ cdef object shifted_powers(logits):
     """
     largest = logits[0]
     for logit in logits[1:]:
-        largest = largest + (logit - largest).relu()
+        largest = binary_of(MAX, largest, logit)
     return [(logit - largest).exp() for logit in logits], largest
 
 cdef object pairs_of(loss, xs, ys):

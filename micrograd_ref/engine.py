@@ -79,6 +79,11 @@ def relu(x: float) -> float:
     return 0.0 if x <= 0 else x
 
 
+def larger(x: float, y: float) -> float:
+    """The larger one, the first of equal ones, nan if either is."""
+    return x if x >= y or x != x else y
+
+
 def sign(x: float) -> float:
     """-1, 0 or 1, nan for nan."""
     return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
@@ -173,6 +178,11 @@ OPERATIONS = {
         Operation("*", operator.mul, lambda g, out, a, b: (b * g, a * g)),
         Operation("/", divide, lambda g, out, a, b: (divide(g, b), -g * divide(out, b))),
         Operation("neg", operator.neg, lambda g, out, a: (-g,)),
+        Operation(
+            "max",
+            larger,
+            lambda g, out, a, b: (g, 0.0) if a >= b or a != a else (0.0, g),
+        ),
         Operation(
             "**",
             pow,

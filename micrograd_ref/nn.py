@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .engine import Value, _is_value, _operand, dot, sum
+from .engine import OPERATIONS, Value, _apply, _is_value, _operand, dot, sum
 
 if TYPE_CHECKING:
     import numpy as np
@@ -259,7 +259,10 @@ def binary_cross_entropy(logits: Iterable[Any], targets: Iterable[Any]) -> Value
     Raises ValueError if their numbers differ or there are none.
     """
     pairs = _pairs("binary_cross_entropy", logits, targets)
-    losses = [_log_sum_exp([_operand(0.0), logit]) - target * logit for logit, target in pairs]
+    losses = []
+    for logit, target in pairs:
+        powers, largest = _powers([_operand(0.0), logit])
+        losses.append((largest - target * logit) + sum(powers).log())
     return sum(losses) / len(pairs)
 
 
@@ -285,19 +288,15 @@ def cross_entropy(logits: Iterable[Any], target: Any) -> Value:
     not exist.
     """
     logits = _at_least_one("cross_entropy", logits)
+    powers, largest = _powers(logits)
     try:
         number = operator.index(target)
     except TypeError:
         weights = _weights(target, len(logits))
-        return _log_sum_exp(logits) - dot(weights, logits)
+        return dot(weights, [largest - logit for logit in logits]) + sum(powers).log()
     if not 0 <= number < len(logits):
         raise IndexError(f"the class must be from 0 to {len(logits) - 1}, got {number}")
-    return _log_sum_exp(logits) - logits[number]
-
-
-def _log_sum_exp(logits: list[Value]) -> Value:
-    powers, largest = _powers(logits)
-    return largest + sum(powers).log()
+    return (largest - logits[number]) + sum(powers).log()
 
 
 def _powers(logits: list[Value]) -> tuple[list[Value], Value]:
@@ -307,7 +306,7 @@ def _powers(logits: list[Value]) -> tuple[list[Value], Value]:
     """
     largest = logits[0]
     for logit in logits[1:]:
-        largest = largest + (logit - largest).relu()
+        largest = _apply(OPERATIONS["max"], largest, logit)
     return [(logit - largest).exp() for logit in logits], largest
 
 

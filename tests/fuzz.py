@@ -1256,7 +1256,9 @@ def mutants():
 
     found = {}
     for name in [*operations, "**k"]:
-        count = {"dot": 5, "sum": 3}.get(name) or (2 if name in ("+", "-", "*", "/", "**") else 1)
+        count = {"dot": 5, "sum": 3}.get(name) or (
+            2 if name in ("+", "-", "*", "/", "max", "**") else 1
+        )
         for prefix, patch in ("", eagerly), ("Tape ", in_a_tape):
             found[f"{prefix}{name} forward"] = patch(name, forward)
             for i in range(count):

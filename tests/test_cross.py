@@ -170,6 +170,7 @@ steps = st.one_of(
     st.tuples(st.sampled_from(UNARY), nodes),
     st.tuples(st.just("**k"), nodes, st.sampled_from([-2, -1, 0, 1, 2, 3, 0.5]) | numbers),
     st.tuples(st.just("dot"), operands, st.lists(st.tuples(operands, operands), max_size=4)),
+    st.tuples(st.just("softmax"), st.lists(operands, min_size=1, max_size=3)),
     st.tuples(st.just("sum"), operands, st.lists(operands, max_size=4)),
     st.tuples(st.just("neuron"), st.sampled_from(ACTIVATIONS), st.lists(operands, min_size=1)),
     st.tuples(st.just("custom"), st.lists(nodes, max_size=3)),
@@ -218,6 +219,8 @@ def graph(mg, leaves, steps):
             made.append(getattr(pick(*args), op)())
         elif op == "**k":
             made.append(pick(args[0]) ** args[1])
+        elif op == "softmax":
+            made.append(mg.softmax(map(pick, *args))[-1])
         elif op == "dot":
             start, pairs = args
             xs, ys = [pick(x) for x, _ in pairs], [pick(y) for _, y in pairs]

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from programs import largest
 
 from micrograd_ref.checks import crosscheck
 
@@ -75,6 +76,66 @@ def test_large_logits_do_not_overflow(mg, scale):
     assert mg.nn.cross_entropy(logits, 1).data == 2 * scale
     assert mg.nn.binary_cross_entropy(logits[:2], [1, 0]).data == 0.0
     assert mg.nn.binary_cross_entropy(logits[:1], [0]).data == scale
+
+
+# Where a logit is lost beside another: what PyTorch 2.13 gives.
+EXTREMES = [
+    ([-1e20, 800.0], 1, 0.0),
+    ([800.0, -1e20], 0, 0.0),
+    ([-1e25, -5000.0], 1, 0.0),
+    ([-1e308, 1e308], 1, 0.0),
+    ([1e16, 1e16], 0, math.log(2)),
+    ([1e8, 1e8, 1e8], 2, math.log(3)),
+    ([-math.inf, 1.0], 1, 0.0),
+    ([1.0, -math.inf], 1, math.inf),
+]
+
+
+@pytest.mark.parametrize(("logits", "target", "expected"), EXTREMES)
+def test_cross_entropy_is_stable_whatever_the_order_and_the_size_of_the_logits(
+    mg, logits, target, expected
+):
+    leaves = values(mg, logits)
+    loss = mg.cross_entropy(leaves, target)
+    assert loss.data == close(expected)
+    assert mg.Tape(loss, leaves).forward(logits) == loss.data
+    powers = [p.data for p in mg.softmax(leaves)]
+    assert sum(powers) == close(1.0)
+    assert powers[target] == close(math.exp(-expected))
+    if all(map(math.isfinite, logits)):
+        loss.backward()
+        assert [x.grad for x in leaves] == close([p - (i == target) for i, p in enumerate(powers)])
+
+
+@pytest.mark.parametrize(
+    ("logit", "target", "expected"),
+    [
+        (-math.inf, 1.0, math.inf),
+        (1e16, 1.0, 0.0),
+        (-1e300, 0.0, 0.0),
+        (1e300, 0.0, 1e300),
+        (30.0, 1.0, 9.357622968839737e-14),  # mpmath, 1.4
+        (-30.0, 0.0, 9.357622968839737e-14),
+    ],
+)
+def test_binary_cross_entropy_is_stable_for_every_size_of_logit(mg, logit, target, expected):
+    loss = mg.binary_cross_entropy([logit], [target])
+    assert loss.data == pytest.approx(expected, rel=1e-14, abs=2e-16)
+
+
+@pytest.mark.parametrize(("a", "b"), [(2.0, -1.0), (-1.0, 2.0), (3.0, 3.0), (0.0, -0.0)])
+def test_the_largest_logit_is_one_of_them_and_takes_the_gradient(mg, a, b):
+    a, b = values(mg, [a, b])
+    out = largest(mg, a, b)
+    assert (out._op, out._children) == ("max", (a, b))
+    assert out.data == max(a.data, b.data)
+    out.backward()
+    assert (a.grad, b.grad) == ((1.0, 0.0) if a >= b else (0.0, 1.0))
+
+
+def test_a_logit_that_is_nan_is_the_largest(mg):
+    for a, b in ((math.nan, 1.0), (1.0, math.nan), (math.nan, math.nan)):
+        assert math.isnan(largest(mg, a, b).data)
 
 
 def test_a_loss_is_as_stable_under_a_tape_for_every_row(mg):
