@@ -8,6 +8,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from .engine import _type_name
@@ -49,16 +50,16 @@ class DataParallel:
     another number (n_jobs=4) or backend ("threading", "dask", and "ray" or "spark" where those are
     registered with joblib). There should be a few shards for each worker.
 
-    A worker keeps the tape, and the rows and seed of each shard that it was given. The tape and the
-    rows travel in the first call, and rows with other bits than in the call before; apart from that
-    only the parameters' data. A worker that lacks something, because it is new or had other shards
-    until now, says so, and joblib gets the task again with all that it takes.
+    The first call hands each worker some shards in one task, and with them the tape and all rows,
+    which the worker keeps: from then on it gets only the parameters' data. Rows with other bits
+    than in the call before travel in the same way. A worker that lacks something, because it is
+    new, says so, and joblib gets the task again with all that it takes.
 
     If a worker dies, its shards are evaluated again: by the backend where it can (dask), else by
     new processes, once. Until all shards are back, no grad is changed.
 
     Raises TypeError for what is no Tape, ValueError for n_shards < 1, ImportError without joblib.
-    Cost: a copy of the rows here and, in time, in each worker.
+    Cost: a copy of the rows here and in each worker.
     """
 
     def __init__(self, tape: Any, n_shards: int) -> None:
@@ -135,37 +136,44 @@ class DataParallel:
             self._version += 1
         if _is_detecting(self.tape):
             _replay(_loads(self._program), parameters, self._batch, False)
-        shards = self._batch.split(self.n_shards)
-        results: list[_Result | None] = [None] * len(shards)
+        workers = self._workers()
         program = self._program if self._version == 1 and new else None
-        missing: Sequence[int] = range(len(shards))
+        missing: Sequence[int] = range(min(self.n_shards, max(1, len(batch.rows))))
+        results: list[_Result | None] = [None] * len(missing)
         while missing:
             tasks = [
-                (
-                    (self._key, i, self._version),
+                _Task(
+                    self._key,
+                    self._version,
+                    self.n_shards,
+                    shards,
                     parameters,
                     input_grad,
                     program,
-                    shards[i] if new else None,
+                    self._batch if new else None,
                 )
-                for i in missing
+                # What travels goes to each worker once; else many tasks keep all of them busy.
+                for shards in _runs(missing, workers if new else len(missing))
             ]
-            for i, result in zip(missing, self._run(tasks), strict=True):
-                results[i] = result
-            missing = [i for i in missing if results[i] is None]
+            for task, found in zip(tasks, self._run(tasks, workers), strict=True):
+                for i, result in zip(task.shards, found, strict=True):
+                    results[i] = result
+            missing = [i for i, result in enumerate(results) if result is None]
             program, new = self._program, True
         return [result for result in results if result is not None]
 
-    def _run(self, tasks: list[_Task]) -> Iterable[_Result | None]:
+    def _workers(self) -> int:
+        joblib = _import("joblib")
+        _, n_jobs = joblib.parallel.get_active_backend()
+        workers: int = joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
+        return min(workers, self.n_shards)
+
+    def _run(self, tasks: list[_Task], workers: int) -> Iterable[list[_Result | None]]:
         from concurrent.futures import BrokenExecutor
 
         joblib = _import("joblib")
-        _, n_jobs = joblib.parallel.get_active_backend()
-        workers = joblib.effective_n_jobs(-1 if n_jobs is None else n_jobs)
         for last in (False, True):
-            run = joblib.Parallel(
-                n_jobs=min(workers, self.n_shards), batch_size=1, pre_dispatch="all"
-            )
+            run = joblib.Parallel(n_jobs=workers, batch_size=1, pre_dispatch="all")
             try:
                 return run(joblib.delayed(_work)(task) for task in tasks)  # type: ignore[no-any-return]
             except BrokenExecutor:  # a process died, and joblib starts new ones for the next call
@@ -230,12 +238,31 @@ def _same_bits(a: Array | None, b: Array | None) -> bool:
     return np.array_equal(x, y)
 
 
-# What a worker does. A task is one tuple, so that the dask backend does not scatter its arrays:
-# scattered data is lost with the worker that holds it.
+def _runs(items: Sequence[int], n: int) -> list[Sequence[int]]:
+    """The items in up to n contiguous runs of about the same length."""
+    n = min(n, len(items))
+    ends = [len(items) * i // n for i in range(n + 1)]
+    return [items[start:end] for start, end in pairwise(ends)]
 
-_Task: TypeAlias = (
-    "tuple[tuple[str, int, int], Array, bool, NDArray[np.uint8] | None, _Batch | None]"
-)
+
+# What a worker does.
+
+
+class _Task(NamedTuple):
+    """Some shards to evaluate.
+
+    It is one tuple, so that the dask backend does not scatter its arrays: scattered data is lost
+    with the worker that holds it.
+    """
+
+    key: str  # of the DataParallel
+    version: int  # of the batch
+    n_shards: int
+    shards: Sequence[int]
+    parameters: Array
+    input_grad: bool
+    program: NDArray[np.uint8] | None
+    batch: _Batch | None
 
 
 class _Result(NamedTuple):
@@ -252,37 +279,39 @@ class _Held:
 
         self.program = np.array(program) if isinstance(program, np.memmap) else program
         self.tapes: list[Any] = []  # those not in use by a thread
-        self.shards: dict[int, tuple[int, _Batch]] = {}  # with the version of the batch
+        self.version = 0  # of the batch that is cut into shards
+        self.shards: list[_Batch] = []
 
 
 _held: dict[str, _Held] = {}  # the last used comes last
 _held_lock = threading.Lock()
 
 
-def _work(task: _Task) -> _Result | None:
-    """Evaluate a shard. None if the tape or the rows are not here."""
-    (key, i, version), parameters, input_grad, program, shard = task
+def _work(task: _Task) -> list[_Result | None]:
+    """Evaluate some shards. None for each if the tape or the rows are not here."""
     with _held_lock:
-        held = _held.pop(key, None)
-        if held is None and program is not None:
-            held = _Held(program)
+        held = _held.pop(task.key, None)
+        if held is None and task.program is not None:
+            held = _Held(task.program)
         if held is None:
-            return None
-        _held[key] = held
+            return [None] * len(task.shards)
+        _held[task.key] = held
         while len(_held) > KEPT:
             del _held[next(iter(_held))]
-    if shard is not None:
-        held.shards[i] = version, shard.owned()
-    found, batch = held.shards.get(i, (0, None))
-    if batch is None or found != version:
-        return None
+        if task.batch is not None and held.version != task.version:
+            held.version, held.shards = task.version, task.batch.owned().split(task.n_shards)
+        version, shards = held.version, held.shards
+    if version != task.version:
+        return [None] * len(task.shards)
     try:
         tape = held.tapes.pop()
     except IndexError:
         tape = _loads(held.program)
-    result = _replay(tape, parameters, batch, input_grad)
+    results: list[_Result | None] = [
+        _replay(tape, task.parameters, shards[i], task.input_grad) for i in task.shards
+    ]
     held.tapes.append(tape)
-    return result
+    return results
 
 
 def _loads(program: NDArray[np.uint8]) -> Any:
