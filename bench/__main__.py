@@ -30,6 +30,7 @@ MODULES = (
     "tape_row",
     "tape_rows",
     "record",
+    "parallel",
 )
 
 # Read by the libraries when they load, so they must stand before any is imported.

@@ -182,9 +182,8 @@ class Contestant:
         self.rounds = 0
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(theirs, module, index, name), daemon=True
-        )
+        # No daemon, for that could have no workers; it ends by itself when this process does.
+        self._process = context.Process(target=_serve, args=(theirs, module, index, name))
         self._process.start()
         theirs.close()
 
