@@ -27,6 +27,15 @@ for _room in ("engine", "nn", "optim", "tape", "graph", "checks", "parallel", "a
         )
     importlib.import_module(f"{__name__}.{_room}")
 
+from micrograd_fast import arrays as arrays
+from micrograd_fast import checks as checks
+from micrograd_fast import engine as engine
+from micrograd_fast import graph as graph
+from micrograd_fast import nn as nn
+from micrograd_fast import optim as optim
+from micrograd_fast import parallel as parallel
+from micrograd_fast import plot as plot
+from micrograd_fast import tape as tape
 from micrograd_fast.arrays import array, data, grad
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
 from micrograd_fast.engine import Value, detect_anomaly, dot

@@ -27,6 +27,8 @@ __all__ = ["Value", "detect_anomaly", "dot"]
 
 cdef extern from *:
     """
+    /* A node's second operand adjoins its first, and takes as much memory as a double. */
+    typedef char mg_needs_64_bits[sizeof(void *) == sizeof(double) ? 1 : -1];
     /* The new reference that an owned pointer is. */
     #define MG_TAKE(p) ((void *)(p))
     """

@@ -3,6 +3,15 @@
 The specification of micrograd_fast: the same names, the same bits, short enough to read.
 """
 
+from . import arrays as arrays
+from . import checks as checks
+from . import engine as engine
+from . import graph as graph
+from . import nn as nn
+from . import optim as optim
+from . import parallel as parallel
+from . import plot as plot
+from . import tape as tape
 from .arrays import array, data, grad
 from .checks import GradCheck, crosscheck, gradcheck
 from .engine import Value, detect_anomaly, dot

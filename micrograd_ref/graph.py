@@ -32,7 +32,7 @@ def draw_dot(
 ) -> graphviz.Digraph:
     """Draw the graph under root: a record for each Value, an oval for its operation.
 
-    format: the one that Graphviz writes and a notebook shows, such as 'svg' or 'png'.
+    format: the one that render() writes, such as 'svg' or 'png'; a notebook shows SVG.
     rankdir: 'LR' draws from left to right, 'TB' from top to bottom.
     expand: whether a dot or sum is drawn as the * and + nodes that it stands for; if not, beyond
     eight operands, the others are an ellipsis.

@@ -1,8 +1,8 @@
-"""Pictures of training: plot_boundary and plot_history. They need matplotlib."""
+"""Pictures of training: plot_boundary and plot_history. They need the extra [demo]."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def plot_boundary(model: Any, X: ArrayLike, y: ArrayLike, ax: Axes | None = None
     model: takes two numbers in a list and returns a Value. X: (n, 2) points. y: n labels, of the
     one class below or at 0 and of the other above. ax: where to draw, new axes if None.
     Returns the axes.
-    Raises ValueError for other shapes, ImportError without matplotlib.
+    Raises ValueError for other shapes, ImportError without matplotlib (the extra [demo]).
     Cost: 4,800 evaluations of the model.
     """
     import numpy as np
@@ -51,12 +51,12 @@ def plot_boundary(model: Any, X: ArrayLike, y: ArrayLike, ax: Axes | None = None
     return ax
 
 
-def plot_history(losses: Sequence[float], ax: Axes | None = None) -> Axes:
+def plot_history(losses: Iterable[Any], ax: Axes | None = None) -> Axes:
     """Draw the loss of each step, on a logarithmic axis if all of them are positive.
 
-    losses: numbers or Values. ax: where to draw, new axes if None.
+    losses: numbers or Values, or an array of them. ax: where to draw, new axes if None.
     Returns the axes.
-    Raises ValueError for no losses, ImportError without matplotlib.
+    Raises ValueError for no losses, ImportError without matplotlib (the extra [demo]).
     """
     numbers = [getattr(loss, "data", loss) for loss in losses]
     if not numbers:

@@ -1,0 +1,44 @@
+"""What type checkers must see: checked by mypy --strict and pyright, never run."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import assert_type
+
+import micrograd_fast as mg
+import micrograd_ref
+from micrograd_fast import Value
+from micrograd_fast.nn import MLP
+
+a, numbers = Value(1.0), np.ones(3)
+
+assert_type(a + 1, Value)
+assert_type(1 - a, Value)
+assert_type(a * np.float64(2), Value)
+assert_type(a / a, Value)
+assert_type(a**2, Value)
+assert_type(-abs(a), Value)
+assert_type(a.exp().relu(), Value)
+assert_type(a.data, float)
+assert_type(a._children, tuple[Value, ...])
+assert_type(a._backward, Callable[[], object])
+assert_type(a < 2, bool)
+assert_type(mg.dot([a], [1.0]), Value)
+assert_type(mg.sum([a, 2.0]), Value)
+assert_type(mg.nn.mse([a], [1.0]), Value)
+assert_type(mg.softmax([a, 1.0]), list[Value])
+assert_type(mg.engine.Value(1.0), Value)
+assert_type(MLP(2, [1]).parameters(), list[Value])
+assert_type(mg.Tape(a, [a]).inputs, tuple[Value, ...])
+assert_type(mg.Tape(a, [a]).input_grad, NDArray[np.float64])
+assert_type(mg.array([1.0]), NDArray[np.object_])
+assert_type(mg.data([a]), NDArray[np.float64])
+assert_type(a * numbers, NDArray[np.object_])
+assert_type(micrograd_ref.Value(1.0) + 1, micrograd_ref.Value)
+mg.plot_history([a, 1.0])
+mg.plot_history(numbers)
+
+a + "x"  # type: ignore[operator] # pyright: ignore[reportOperatorIssue]
+Value("x")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+a._op = "x"  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
