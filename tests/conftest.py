@@ -2,12 +2,16 @@
 
 import importlib
 import os
+import signal
 
 import pytest
 from hypothesis import settings
 
 # The tests name the twin that they want; a backend chosen outside would put one in both places.
 os.environ.pop("MICROGRAD_BACKEND", None)
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, which some of them press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "default", max_examples=100, derandomize=True, deadline=None, database=None

@@ -224,10 +224,11 @@ def test_an_operator_takes_numbers_on_either_side(mg, name, side):
     for x, kind in others_for(mg):
         if kind.endswith("engine.Value") and side == "right":  # the other package's operator
             kind = f"{mg.__name__}.engine.Value"
-        if kind == "fractions.Fraction" and name == "**" and side == "right":
-            assert build(x)._children[0].data == 0.5  # Fraction turns itself into a float there
+        found = outcome(lambda x=x: build(x))
+        if kind == "fractions.Fraction" and isinstance(found, mg.Value):
+            assert found._children[0].data == 0.5  # before CPython 3.12, Fraction ** x is a float's
         elif kind != "numpy.ndarray":
-            assert outcome(lambda x=x: build(x)) == (TypeError, OPERAND.format(kind)), kind
+            assert found == (TypeError, OPERAND.format(kind)), kind
     for x in (10**400, -(10**400)):
         assert outcome(lambda x=x: build(x)) == HUGE
     assert state(a) == before
@@ -471,7 +472,7 @@ def test_array_data_and_grad_name_what_they_cannot_take(mg):
     for x in NUMBERS:
         assert bits(mg.data(x).item()) == bits(float(x))
     for x, kind in OTHERS:
-        if not isinstance(x, (list, tuple, Thing, Liar)):
+        if not isinstance(x, (list, tuple, Thing, Liar, Unhashed)):  # NumPy takes them its own way
             for read in (mg.data, mg.grad):
                 array = np.empty(2, object)
                 array[:] = mg.Value(1.0), x

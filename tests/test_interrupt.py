@@ -1,6 +1,5 @@
 """Ctrl-C in the middle of a long backward: it stops, and the graph can be used again."""
 
-import signal
 import subprocess
 import sys
 
@@ -64,7 +63,6 @@ print("done")
 
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends a process there")
 def test_backward_can_be_interrupted_anywhere():
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     command = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
