@@ -73,7 +73,9 @@ cdef list values(object xs)
 cdef Value unary_of(Op op, Value a)
 cdef Value binary_of(Op op, Value a, Value b)
 cdef Value node_of(Op op, list held, double exponent)
-cdef Value dot_of(PyObject** xs, PyObject** ys, size_t n, Value start)
+cdef Value dot_of(list xv, list yv, Value start)
+cdef int enter_nested(str what) except -1
+cdef void leave_nested() noexcept
 cdef object label_of(Value node)
 cdef bint is_detecting() noexcept
 cdef int checked_step(Value node) except -1

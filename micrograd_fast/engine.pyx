@@ -18,6 +18,7 @@ cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport Py_GE, Py_GT, Py_LE, Py_LT, PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport (
     INFINITY, NAN, copysign, cos as c_cos, exp as c_exp, fabs, isfinite, isnan, log as c_log,
     pow as c_pow, sin as c_sin, sqrt as c_sqrt, tanh as c_tanh,
@@ -29,10 +30,26 @@ cdef extern from *:
     """
     /* A node's second operand adjoins its first, and takes as much memory as a double. */
     typedef char mg_needs_64_bits[sizeof(void *) == sizeof(double) ? 1 : -1];
+
+    #if defined(_MSC_VER)
+    #define MG_OF_THIS_THREAD static __declspec(thread)
+    #else
+    #define MG_OF_THIS_THREAD static __thread
+    #endif
+    MG_OF_THIS_THREAD int mg_running = 0;
+    MG_OF_THIS_THREAD int mg_nested = 0;
+    MG_OF_THIS_THREAD int mg_releasing = 0;
+    MG_OF_THIS_THREAD PyObject *mg_dead = NULL;
+
     /* The new reference that an owned pointer is. */
     #define MG_TAKE(p) ((void *)(p))
     """
     Value take "MG_TAKE"(PyObject* p)
+    # Each thread has these for itself.
+    int running "mg_running"  # calls of backward
+    int nested "mg_nested"  # calls of what calls itself through Python
+    int releasing "mg_releasing"  # whether the operands of a node are being released
+    PyObject* dead_list "mg_dead"  # nodes whose operands are still to be, linked by _label
 
 cdef extern from "Python.h":
     ctypedef int (*visitproc)(PyObject*, void*) noexcept
@@ -63,8 +80,6 @@ cdef extern from "Python.h":
     void PyObject_GC_UnTrack(PyObject*) noexcept
     Py_ssize_t PyVectorcall_NARGS(size_t) noexcept
     object PyObject_Vectorcall(object, const_args*, size_t, PyObject*)
-    int Py_EnterRecursiveCall "0 != Py_EnterRecursiveCall" (const char*) except 1
-    void Py_LeaveRecursiveCall() noexcept
     int PyObject_GenericSetAttr(object, object, PyObject*) except -1
     int PyErr_CheckSignals() except -1
     void PyErr_SetInterrupt() noexcept
@@ -215,8 +230,6 @@ cdef enum:
 
 cdef PyObject* free_list = NULL  # nodes to use again, linked by _label
 cdef size_t free_count = 0
-cdef PyObject* dead_list = NULL  # nodes whose operands are still to be released, linked by _label
-cdef bint releasing = False
 
 cdef inline PyObject* allocate(Op op, unsigned int count, int tracked, double data) except NULL:
     """A node without its operands. Its maker sets them and passes it to finished."""
@@ -297,6 +310,9 @@ cdef void value_dealloc(PyObject* self) noexcept:
     if Py_TYPE(self) != VALUE:  # an instance of a subclass: CPython's trashcan limits the recursion
         release_operands(self)
         Py_TYPE(self).tp_free(self)
+        return
+    if (<Value>self).op == LEAF:
+        free_memory(self)
         return
     if releasing:
         (<Value>self)._label = dead_list
@@ -427,7 +443,7 @@ cdef list values(object xs):
     """xs itself if it is a list of Values, else a list of its operands."""
     if type(xs) is list and all_values(<list>xs):
         return <list>xs
-    return [operand(x) for x in xs]
+    return [operand(x) for x in list(xs)]
 
 cdef bint all_values(list xs) noexcept:
     cdef PyObject** items = list_items(xs)
@@ -494,12 +510,24 @@ cdef object binary_mixed(Op op, object left, object right):
 cdef object elementwise(object fn, object array):
     import numpy as np
 
-    Py_EnterRecursiveCall(" in an array of arrays")
+    enter_nested("arrays within arrays")
     try:
         with np.errstate(all="ignore"):
             return np.frompyfunc(fn, 1, 1)(array)
     finally:
-        Py_LeaveRecursiveCall()
+        leave_nested()
+
+cdef int enter_nested(str what) except -1:
+    """Count a call that may call itself through Python: the C stack is not CPython's to watch."""
+    global nested
+    if nested == 200:
+        raise RecursionError(f"maximum recursion depth exceeded: {what}")
+    nested += 1
+    return 0
+
+cdef void leave_nested() noexcept:
+    global nested
+    nested -= 1
 
 cdef PyObject** new_block(size_t n) except NULL:
     cdef PyObject** block = <PyObject**>PyMem_Malloc(n * sizeof(PyObject*))
@@ -523,11 +551,33 @@ cdef Value block_node(Op op, PyObject** block, size_t count, double data):
     (<Value>out).second.block = block
     return finished(out, tracked)
 
-cdef Value dot_of(PyObject** xs, PyObject** ys, size_t n, Value start):
-    """start + xs[0] * ys[0] + ... of borrowed Values."""
-    cdef PyObject** block = new_block(2 * n + 1)
-    cdef double total = start._data
+# Python that ran since a list was made may have found it, and put something else into it. So the
+# makers of blocks look again, and no Python runs from there until they hold the operands.
+
+cdef int still_values(list xs, size_t n) except -1:
+    cdef PyObject** items = list_items(xs)
     cdef size_t i
+    if <size_t>len(xs) == n:
+        for i in range(n):
+            if Py_TYPE(items[i]) != VALUE and not isinstance(<object>items[i], Value):
+                break
+        else:
+            return 0
+    raise RuntimeError("a list of operands was changed while a node was made of it")
+
+cdef Value dot_of(list xv, list yv, Value start):
+    """start + xv[0] * yv[0] + ..."""
+    cdef size_t n = len(xv), i
+    cdef PyObject** block = new_block(2 * n + 1)
+    try:
+        still_values(xv, n)
+        still_values(yv, n)
+    except RuntimeError:
+        PyMem_Free(block)
+        raise
+    cdef PyObject** xs = list_items(xv)
+    cdef PyObject** ys = list_items(yv)
+    cdef double total = start._data
     block[0] = hold(<PyObject*>start)
     for i in range(n):
         block[2 * i + 1] = hold(xs[i])
@@ -535,11 +585,28 @@ cdef Value dot_of(PyObject** xs, PyObject** ys, size_t n, Value start):
         total = total + data_of(xs[i]) * data_of(ys[i])
     return block_node(DOT, block, 2 * n + 1, total)
 
+cdef Value sum_of(list terms, Value start):
+    """start + terms[0] + ..."""
+    cdef size_t n = len(terms), i
+    cdef PyObject** block = new_block(n + 1)
+    try:
+        still_values(terms, n)
+    except RuntimeError:
+        PyMem_Free(block)
+        raise
+    cdef PyObject** items = list_items(terms)
+    cdef double total = start._data
+    block[0] = hold(<PyObject*>start)
+    for i in range(n):
+        block[i + 1] = hold(items[i])
+        total = total + data_of(items[i])
+    return block_node(SUM, block, n + 1, total)
+
 cdef object compare(int relation, Value left, object right):
+    cdef double a = left._data  # before right may run Python
     cdef Value other = operand_or_none(right)
     if other is None and is_array(right):
         return elementwise(lambda x: compare(relation, left, x), right)
-    cdef double a = left._data
     cdef double b = (operand(right) if other is None else other)._data
     if relation == Py_LT: return a < b
     if relation == Py_LE: return a <= b
@@ -740,16 +807,6 @@ cdef void clear_visited(Stack* order) noexcept:
     cdef size_t i
     for i in range(order.size):
         (<Value>order.items[i]).flags &= ~VISITED
-
-cdef extern from *:
-    """
-    #if defined(_MSC_VER)
-    static __declspec(thread) int mg_running = 0;
-    #else
-    static __thread int mg_running = 0;
-    #endif
-    """
-    int running "mg_running"  # calls of backward in this thread
 
 cdef enum:
     DEEPEST = 100  # calls of backward within backward
@@ -1054,8 +1111,17 @@ cdef object html_table(Value node):
     return f"<table>{''.join(cells)}</table>"
 
 cdef tuple children_of(Value node):
+    # An allocation may run a finaliser, and that initialise the node.
+    cdef size_t n = node.count, i
+    cdef tuple out = PyTuple_New(n)
+    while n != node.count:
+        n = node.count
+        out = PyTuple_New(n)
     cdef PyObject** held = operands(node)
-    return tuple([<object>held[i] for i in range(node.count)])
+    for i in range(n):
+        Py_INCREF(<object>held[i])
+        PyTuple_SET_ITEM(out, i, <object>held[i])
+    return out
 
 cdef tuple tuple_of_values(object children):
     children = tuple(children)
@@ -1122,7 +1188,9 @@ cdef object construct(PyObject* kind, const_args* args, size_t nargs, PyObject* 
     cdef double data
     if names == NULL and PyVectorcall_NARGS(nargs) == 1 and to_double(<object>args[0], &data):
         return leaf(data)
-    return PyObject_Vectorcall(_construct, args, nargs, names)
+    return PyObject_Vectorcall(constructor, args, nargs, names)
+
+cdef object constructor = _construct
 
 
 # Pickling. A graph is a list of its nodes in topological order: leaves as they are, which keeps
@@ -1198,15 +1266,15 @@ cdef Value restored(str name, object exponent, tuple operands):
 
 cdef Value node_of(Op op, list held, double exponent):
     """The node of an operation, by number."""
-    cdef Value first = <Value>held[0]
+    cdef Value first = held[0]
     if op == DOT:
-        return dot(held[1::2], held[2::2], first)
+        return dot_of(held[1::2], held[2::2], first)
     if op == SUM:
-        return sum(held[1:], first)
+        return sum_of(held[1:], first)
     if op == POWER:
         return unary_node(POWER, first, power(first._data, exponent), exponent)
     if len(held) == 2:
-        return binary_node(op, first, <Value>held[1])
+        return binary_node(op, first, held[1])
     return unary(op, first)
 
 cdef Value blank(object kind):
@@ -1252,8 +1320,7 @@ def dot(xs, ys, start=0.0):
     cdef list yv = values(list(ys))
     if len(xv) != len(yv):
         raise ValueError(f"dot expects two sequences of one length, got {len(xv)} and {len(yv)}")
-    cdef Value first = operand(start)
-    return dot_of(list_items(xv), list_items(yv), len(xv), first)
+    return dot_of(xv, yv, operand(start))
 
 def sum(xs, start=0.0):
     """start + xs[0] + xs[1] + ... as one node.
@@ -1263,16 +1330,7 @@ def sum(xs, start=0.0):
     Cost: one node and one pointer a term, where the chain makes one node a term.
     """
     cdef Value first = operand(start)
-    cdef list terms = values(list(xs))
-    cdef PyObject** items = list_items(terms)
-    cdef size_t n = len(terms), i
-    cdef PyObject** block = new_block(n + 1)
-    cdef double total = first._data
-    block[0] = hold(<PyObject*>first)
-    for i in range(n):
-        block[i + 1] = hold(items[i])
-        total = total + data_of(items[i])
-    return block_node(SUM, block, n + 1, total)
+    return sum_of(values(list(xs)), first)
 
 
 cdef int give_signature(object kind, str signature) except -1:

@@ -9,12 +9,9 @@ from .engine import Value as PyValue
 from .engine import dot, sum
 
 from .engine cimport (
-    LEAF, MAX, RELU, SIGMOID, TANH, Op, Value, binary_of, dot_of, list_items, operand, unary_of, values,
+    LEAF, MAX, RELU, SIGMOID, TANH, Op, Value, binary_of, dot_of, enter_nested, leave_nested, operand,
+    unary_of, values,
 )
-
-cdef extern from "Python.h":
-    int Py_EnterRecursiveCall "0 != Py_EnterRecursiveCall" (const char*) except 1
-    void Py_LeaveRecursiveCall() noexcept
 
 __all__ = [
     "MLP",
@@ -44,11 +41,11 @@ cdef int check_inputs(object module, Py_ssize_t expected, Py_ssize_t got) except
 
 cdef object nested(object fn, tuple arguments):
     """A call into another module: a RecursionError, not a crash, where they hold each other."""
-    Py_EnterRecursiveCall(" in a Module")
+    enter_nested("a Module in a Module")
     try:
         return fn(*arguments)
     finally:
-        Py_LeaveRecursiveCall()
+        leave_nested()
 
 
 class Module:
@@ -184,7 +181,7 @@ cdef Value neuron_output(object neuron, list x):
         weights, x = list(weights), list(x)
         b = operand(b)
     check_inputs(neuron, len(weights), len(x))
-    cdef Value out = dot_of(list_items(weights), list_items(x), len(x), <Value>b)
+    cdef Value out = dot_of(weights, x, <Value>b)
     if not neuron.nonlin:
         return out
     activation = neuron.activation

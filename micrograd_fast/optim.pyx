@@ -27,6 +27,12 @@ cdef double within(object x, str what, double below) except? -1:
         raise ValueError(f"{what} must be at least 0 and below {below}, got {value}")
     return value
 
+cdef tuple checked_betas(object betas):
+    betas = tuple(betas)
+    if len(betas) != 2:
+        raise ValueError(f"Adam expects two betas, got {len(betas)}")
+    return within(betas[0], "beta1", 1.0), within(betas[1], "beta2", 1.0)
+
 cdef object zeros(Py_ssize_t n):
     return array("d", bytes(n * sizeof(double)))
 
@@ -76,7 +82,8 @@ class SGD(_Optimizer):
 
     def step(self):
         """Change every parameter once, by its grad."""
-        cdef double lr = self.lr, momentum = self.momentum, change
+        cdef double lr = self.lr, change
+        cdef double momentum = within(self.momentum, "momentum", 1.0)
         cdef double[::1] velocity = self._velocity
         cdef Value p
         cdef Py_ssize_t i
@@ -98,8 +105,7 @@ class Adam(_Optimizer):
 
     def __init__(self, params, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
         super().__init__(params, lr)
-        beta1, beta2 = betas
-        self.betas = (within(beta1, "beta1", 1.0), within(beta2, "beta2", 1.0))
+        self.betas = checked_betas(betas)
         self.eps = within(eps, "eps", float("inf"))
         self._steps = 0
         self._mean = zeros(len(self._params))
@@ -107,9 +113,10 @@ class Adam(_Optimizer):
 
     def step(self):
         """Change every parameter once, by its grad and the averages of those before."""
+        cdef double beta1, beta2, g, root, lr = self.lr
+        beta1, beta2 = checked_betas(self.betas)
+        cdef double eps = within(self.eps, "eps", float("inf"))
         self._steps += 1
-        cdef double beta1, beta2, g, root, lr = self.lr, eps = self.eps
-        beta1, beta2 = self.betas
         cdef double correction1 = 1.0 - pow(beta1, self._steps)
         cdef double correction2 = 1.0 - pow(beta2, self._steps)
         cdef double[::1] mean = self._mean

@@ -5,12 +5,14 @@ import os
 from array import array
 
 cimport cython
-from cpython.buffer cimport PyBUF_STRIDED, PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport (
+    PyBUF_FORMAT, PyBUF_STRIDED, PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer,
+)
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from libc.stdint cimport INT32_MAX, int32_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy, memset, strcmp
 from libc.time cimport CLOCKS_PER_SEC, clock, clock_t
 
 from .engine cimport (
@@ -447,6 +449,24 @@ cdef object real_array(object x, str what):
         raise TypeError(f"{what} must be an array of real numbers, got dtype {x.dtype}")
     return x.astype(np.float64, copy=False)
 
+cdef bint holds_doubles(Py_buffer* view) noexcept:
+    """In the order of this machine's bytes, at any address."""
+    cdef const char* format = view.format
+    return strcmp(format + (format[0] in b"=^@"), b"d") == 0
+
+cdef object get_empty(tuple shape, Py_buffer* view):
+    """A new array and its buffer."""
+    out = empty(shape)
+    PyObject_GetBuffer(out, view, PyBUF_STRIDED | PyBUF_FORMAT)
+    cdef Py_ssize_t i
+    cdef bint good = view.ndim == len(shape) and holds_doubles(view)
+    for i in range(view.ndim if good else 0):
+        good = good and view.shape[i] == shape[i]
+    if not good:  # numpy.empty was replaced
+        PyBuffer_Release(view)
+        raise ValueError(f"numpy.empty({shape}) must be an array of float64 of that shape")
+    return out
+
 cdef struct Table:
     char* data  # of doubles
     Py_ssize_t rows
@@ -640,8 +660,10 @@ cdef class Tape:
             raise ValueError("backward needs a forward before it")
         if seed is not None:
             seed = real_array(seed, "seed")  # may run Python, so before the buffer of rows is held
-        PyObject_GetBuffer(self.rows, &view, PyBUF_STRIDED_RO)
+        PyObject_GetBuffer(self.rows, &view, PyBUF_STRIDED_RO | PyBUF_FORMAT)
         try:
+            if not holds_doubles(&view):
+                raise ValueError(f"rows had the dtype float64 in forward, now {self.rows.dtype}")
             many = self.many
             if (
                 view.ndim != 1 + many
@@ -716,8 +738,7 @@ cdef class Tape:
             self.evaluate_rows(&table, &results)
             self.rows = rows
             return result
-        out = empty(self.output_shape(table.rows))
-        PyObject_GetBuffer(out, &view, PyBUF_STRIDED)
+        out = get_empty(self.output_shape(table.rows), &view)
         try:
             results = table_of(&view, many, not self.single)
             if self.is_long(table.rows):
@@ -771,9 +792,8 @@ cdef class Tape:
         if is_detecting():
             self.check(&table, seeds, True)
         lead = (table.rows,) if self.many else ()
-        out = empty((*lead, self.input_count))
+        out = get_empty((*lead, self.input_count), &view)
         memset(self.block.shared_grads, 0, self.shared_count * sizeof(double))
-        PyObject_GetBuffer(out, &view, PyBUF_STRIDED)
         try:
             gradient = table_of(&view, view.ndim == 2, True)
             if self.is_long(table.rows):

@@ -477,7 +477,7 @@ class Value(_Fields):
             raise TypeError("a Value is initialised once: make a new one")
         self._label = name
         self._data, self._operands, self._initialised = number, children, True
-        if children or _op:
+        if children or operation.name:
             self._operation, self._closure = operation, _no_step
 
     @property

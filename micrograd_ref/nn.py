@@ -87,7 +87,7 @@ def _save(module: Any, path: str | os.PathLike[str]) -> None:
         dir=path.parent, prefix=f".{path.name}.", delete=False
     ) as file:
         try:
-            np.savez(file, module=np.array(repr(module)), parameters=data)
+            np.savez(file, module=np.array(_name(module)), parameters=data)
             file.flush()
             os.fsync(file.fileno())
             file.close()
@@ -121,11 +121,17 @@ def _load(module: Any, path: str | os.PathLike[str]) -> None:
             f"expected {len(parameters)} parameters of float64, "
             f"got an array of shape {data.shape} and dtype {data.dtype}"
         )
-    if name != repr(module):
-        raise ValueError(f"the file holds the parameters of {name}, not of {module!r}")
+    if name != _name(module):
+        raise ValueError(f"the file holds the parameters of {name}, not of {_name(module)}")
     _check_finite(data, "cannot load")
     for p, x in zip(parameters, data.tolist(), strict=True):
         p.data = x
+
+
+def _name(module: Any) -> str:
+    """What a file says of its module: the repr, or the class of one that has none of its own."""
+    kind: Any = type(module)
+    return kind.__qualname__ if kind.__repr__ is object.__repr__ else repr(module)
 
 
 def _check_finite(data: NDArray[np.float64], what: str) -> None:

@@ -29,6 +29,13 @@ def _within(x: Any, what: str, below: float) -> float:
     return number
 
 
+def _betas(betas: Iterable[Any]) -> tuple[float, float]:
+    betas = tuple(betas)
+    if len(betas) != 2:
+        raise ValueError(f"Adam expects two betas, got {len(betas)}")
+    return _within(betas[0], "beta1", 1.0), _within(betas[1], "beta2", 1.0)
+
+
 class _Optimizer:
     """What SGD and Adam share: the parameters and the learning rate."""
 
@@ -73,10 +80,11 @@ class SGD(_Optimizer):
 
     def step(self) -> None:
         """Change every parameter once, by its grad."""
+        momentum = _within(self.momentum, "momentum", 1.0)
         for i, p in enumerate(self._params):
             change = p._grad
-            if self.momentum != 0:
-                change = self._velocity[i] = self.momentum * self._velocity[i] + p._grad
+            if momentum != 0:
+                change = self._velocity[i] = momentum * self._velocity[i] + p._grad
             p._data -= self.lr * change
 
 
@@ -97,8 +105,7 @@ class Adam(_Optimizer):
         eps: Any = 1e-8,
     ) -> None:
         super().__init__(params, lr)
-        beta1, beta2 = betas
-        self.betas = (_within(beta1, "beta1", 1.0), _within(beta2, "beta2", 1.0))
+        self.betas = _betas(betas)
         self.eps = _within(eps, "eps", float("inf"))
         self._steps = 0
         self._mean = [0.0] * len(self._params)
@@ -106,8 +113,9 @@ class Adam(_Optimizer):
 
     def step(self) -> None:
         """Change every parameter once, by its grad and the averages of those before."""
+        beta1, beta2 = _betas(self.betas)
+        eps = _within(self.eps, "eps", float("inf"))
         self._steps += 1
-        beta1, beta2 = self.betas
         correction1 = 1.0 - pow(beta1, self._steps)
         correction2 = 1.0 - pow(beta2, self._steps)
         for i, p in enumerate(self._params):
@@ -115,4 +123,4 @@ class Adam(_Optimizer):
             mean = self._mean[i] = beta1 * self._mean[i] + (1.0 - beta1) * g
             square = self._square[i] = beta2 * self._square[i] + (1.0 - beta2) * (g * g)
             root = sqrt(square / correction2)
-            p._data -= divide(self.lr * (mean / correction1), root + self.eps)
+            p._data -= divide(self.lr * (mean / correction1), root + eps)

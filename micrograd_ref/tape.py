@@ -144,16 +144,15 @@ class Tape(_Fields):
             if _is_detecting():
                 self._check(program, np.atleast_2d(rows))
             program.run(self._read, varying=False)
-            results = np.array(
-                [
-                    [values[slot] for slot in program.outputs]
-                    for values in (program.evaluate(self._read, row) for row in np.atleast_2d(rows))
-                ]
-            ).reshape((*rows.shape[:-1], len(program.outputs)))
+            table = np.atleast_2d(rows)
+            results = np.empty((len(table), len(program.outputs)))
+            for i, row in enumerate(table):
+                values = program.evaluate(self._read, row)
+                results[i] = [values[slot] for slot in program.outputs]
             self._rows, self._shape = rows, rows.shape
-        if not program.single:
-            return results
-        return results[..., 0] if rows.ndim == 2 else float(results[0])
+        if rows.ndim == 1:
+            return float(results[0, 0]) if program.single else results[0].copy()
+        return results[:, 0].copy() if program.single else results
 
     def backward(self, seed: ArrayLike | None = None) -> None:
         """Differentiate the rows of the last forward.
@@ -173,6 +172,8 @@ class Tape(_Fields):
             if rows is None:
                 raise ValueError("backward needs a forward before it")
             weights = None if seed is None else _real_array(seed, "seed")
+            if rows.dtype != np.float64:
+                raise ValueError(f"rows had the dtype float64 in forward, now {rows.dtype}")
             if rows.shape != self._shape:
                 raise ValueError(f"rows had the shape {self._shape} in forward, now {rows.shape}")
             shape = rows.shape[:-1] if program.single else (*rows.shape[:-1], len(program.outputs))
@@ -192,7 +193,7 @@ class Tape(_Fields):
                 )
             for slot, p in zip(program.parameter_slots, program.parameters, strict=True):
                 p._grad += shared[slot]
-            self._input_grad = input_grad.reshape(rows.shape)
+            self._input_grad = input_grad if rows.ndim == 2 else input_grad[0].copy()
 
     @contextmanager
     def _alone(self) -> Iterator[_Program]:
