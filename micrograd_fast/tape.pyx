@@ -454,17 +454,21 @@ cdef bint holds_doubles(Py_buffer* view) noexcept:
     cdef const char* format = view.format
     return strcmp(format + (format[0] in b"=^@"), b"d") == 0
 
-cdef object get_empty(tuple shape, Py_buffer* view):
-    """A new array and its buffer."""
-    out = empty(shape)
-    PyObject_GetBuffer(out, view, PyBUF_STRIDED | PyBUF_FORMAT)
-    cdef Py_ssize_t i
-    cdef bint good = view.ndim == len(shape) and holds_doubles(view)
-    for i in range(view.ndim if good else 0):
-        good = good and view.shape[i] == shape[i]
-    if not good:  # numpy.empty was replaced
+cdef object get_empty(
+    Py_buffer* view, Py_ssize_t rows, bint many, Py_ssize_t columns, bint wide
+):
+    """A new array with a dimension for rows, for columns, for both or for none, and its buffer."""
+    cdef tuple shape = (rows,) if many else ()
+    out = empty((*shape, columns) if wide else shape)
+    PyObject_GetBuffer(out, view, PyBUF_STRIDED)
+    if (
+        view.itemsize != sizeof(double)
+        or view.ndim != many + wide
+        or many and view.shape[0] != rows
+        or wide and view.shape[view.ndim - 1] != columns
+    ):
         PyBuffer_Release(view)
-        raise ValueError(f"numpy.empty({shape}) must be an array of float64 of that shape")
+        raise ValueError("numpy.empty was replaced by what makes other arrays")
     return out
 
 cdef struct Table:
@@ -738,7 +742,7 @@ cdef class Tape:
             self.evaluate_rows(&table, &results)
             self.rows = rows
             return result
-        out = get_empty(self.output_shape(table.rows), &view)
+        out = get_empty(&view, table.rows, many, self.output_count, not self.single)
         try:
             results = table_of(&view, many, not self.single)
             if self.is_long(table.rows):
@@ -791,8 +795,7 @@ cdef class Tape:
         cdef Value p
         if is_detecting():
             self.check(&table, seeds, True)
-        lead = (table.rows,) if self.many else ()
-        out = get_empty((*lead, self.input_count), &view)
+        out = get_empty(&view, table.rows, self.many, self.input_count, True)
         memset(self.block.shared_grads, 0, self.shared_count * sizeof(double))
         try:
             gradient = table_of(&view, view.ndim == 2, True)
