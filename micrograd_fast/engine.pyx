@@ -19,6 +19,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport Py_GE, Py_GT, Py_LE, Py_LT, PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from libc.limits cimport UINT_MAX
 from libc.math cimport (
     INFINITY, NAN, copysign, cos as c_cos, exp as c_exp, fabs, isfinite, isnan, log as c_log,
     pow as c_pow, sin as c_sin, sqrt as c_sqrt, tanh as c_tanh,
@@ -530,6 +531,8 @@ cdef void leave_nested() noexcept:
     nested -= 1
 
 cdef PyObject** new_block(size_t n) except NULL:
+    if n > <size_t>UINT_MAX:
+        raise OverflowError(f"a node has up to {UINT_MAX} operands, got {n}")
     cdef PyObject** block = <PyObject**>PyMem_Malloc(n * sizeof(PyObject*))
     if block == NULL:
         raise MemoryError

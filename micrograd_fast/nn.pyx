@@ -33,7 +33,7 @@ cdef object size(object n, str what):
         raise ValueError(f"the number of {what} must be at least 1, got {n}")
     return operator.index(n)
 
-cdef int check_inputs(object module, Py_ssize_t expected, Py_ssize_t got) except -1:
+cdef int check_inputs(object module, object expected, Py_ssize_t got) except -1:
     if got != expected:
         raise ValueError(f"{type(module).__name__} expects {expected} inputs, got {got}")
     return 0
@@ -103,7 +103,7 @@ class Neuron(Module):
         self.activation = activation
 
     def __call__(self, x):
-        return neuron_output(self, values(list(x)))
+        return neuron_output(self, list(x))
 
     def parameters(self):
         """The weights, then the bias."""
@@ -146,6 +146,7 @@ class MLP(Module):
     """
 
     def __init__(self, nin, nouts, activation="relu", output="linear"):
+        nouts = list(nouts)
         sizes = [size(nin, "inputs"), *nouts]
         activations = [activation] * (size(len(nouts), "layers") - 1) + [output]
         self.nin = sizes[0]
@@ -168,24 +169,22 @@ class MLP(Module):
         return f"MLP of [{', '.join(str(layer) for layer in self.layers)}]"
 
 
+cdef object neuron_call = Neuron.__call__
+
 cdef Value neuron_output(object neuron, list x):
-    cdef object b = neuron.b
-    x = values(x)
+    x = values(list(x))
     cdef object w = neuron.w
+    cdef object b = neuron.b
     check_inputs(neuron, len(w), len(x))
     cdef list weights = values(w)
-    # Making Values of weights or of the bias may run Python, which may change the lists.
-    if weights is not w:
-        x = values(list(x))
     if not isinstance(b, Value):
-        weights, x = list(weights), list(x)
+        weights = list(weights)  # for making a Value may run Python, which may change the neuron's
         b = operand(b)
-    check_inputs(neuron, len(weights), len(x))
     cdef Value out = dot_of(weights, x, <Value>b)
     if not neuron.nonlin:
         return out
     activation = neuron.activation
-    op = ACTIVATION_OPS.get(activation)
+    op = ACTIVATION_OPS.get(activation) if isinstance(activation, str) else None
     if op is None:
         return getattr(out, activation)()
     return out if op == LEAF else unary_of(<Op>op, out)
@@ -193,8 +192,9 @@ cdef Value neuron_output(object neuron, list x):
 cdef list layer_outputs(object layer, list x):
     """The outputs of a layer's neurons; the plain ones are computed here, without a call each."""
     check_inputs(layer, layer.nin, len(x))
+    cdef bint original = Neuron.__call__ is neuron_call
     return [
-        neuron_output(neuron, x) if type(neuron) is Neuron else nested(neuron, (x,))
+        neuron_output(neuron, x) if original and type(neuron) is Neuron else nested(neuron, (x,))
         for neuron in layer.neurons
     ]
 

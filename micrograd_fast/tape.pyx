@@ -149,8 +149,11 @@ cdef class Recording:
             )
         if custom is not None:
             raise ValueError(f"a Tape cannot replay the custom operation {custom._op!r}")
-        if self.order.size > INT32_MAX // 4:
-            raise ValueError(f"a Tape holds up to {INT32_MAX // 4} nodes, got {self.order.size}")
+        if listed + 5 * <Py_ssize_t>self.order.size > INT32_MAX:
+            raise ValueError(
+                f"a Tape holds up to {INT32_MAX} operands and nodes, where a node counts for 5, "
+                f"got {listed + 5 * self.order.size}"
+            )
         self.number(outputs, inputs, listed)
         return 0
 

@@ -430,7 +430,7 @@ class _Fields:
     _initialised: bool
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        self = super().__new__(cls)
+        self = object.__new__(cls)
         self._data = self._grad = 0.0
         self._label = ""
         self._operation, self._operands, self._closure = _LEAF, (), None

@@ -7,7 +7,7 @@ import operator
 import os
 import random
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .engine import OPERATIONS, Value, _apply, _is_value, _operand, dot, sum
 
@@ -75,47 +75,56 @@ class Module:
 
 
 def _save(module: Any, path: str | os.PathLike[str]) -> None:
-    import tempfile
-    from pathlib import Path
+    import shutil
 
     import numpy as np
 
     data = np.array([p.data for p in module.parameters()], dtype=np.float64)
     _check_finite(data, "cannot save")
-    path = Path(path)
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
+    path = os.path.realpath(os.fsdecode(path))  # a link stays one
+    beside = os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}.npz")
+    with open(beside, "xb") as file:
         try:
             np.savez(file, module=np.array(_name(module)), parameters=data)
             file.flush()
             os.fsync(file.fileno())
             file.close()
-            os.replace(file.name, path)
+            if os.path.exists(path):
+                shutil.copymode(path, beside)
+            os.replace(beside, path)
         except BaseException:
             file.close()
-            os.unlink(file.name)
+            os.unlink(beside)
             raise
 
 
 def _load(module: Any, path: str | os.PathLike[str]) -> None:
     import zipfile
+    import zlib
 
     import numpy as np
 
+    path = os.fsdecode(path)
     parameters = module.parameters()
     try:
         with zipfile.ZipFile(path) as archive:
             found = {info.filename: info.file_size for info in archive.infolist()}
-    except zipfile.BadZipFile:
-        found = {}
-    if set(found) != {"module.npy", "parameters.npy"}:
-        raise ValueError(f"{os.fspath(path)!r} is not a file that Module.save wrote")
-    # An array of this size and a header: no file makes load read more.
-    if found["parameters.npy"] > 8 * len(parameters) + 4096 or found["module.npy"] > 1 << 28:
-        raise ValueError(f"{os.fspath(path)!r} holds more than {len(parameters)} parameters")
-    with np.load(path, allow_pickle=False) as file:
-        name, data = str(file["module"]), file["parameters"]
+        if set(found) != {"module.npy", "parameters.npy"}:
+            raise zipfile.BadZipFile("it holds something else")
+        # An array of this size and a header: no file makes load read more.
+        large = (
+            found["parameters.npy"] > 8 * len(parameters) + 4096 or found["module.npy"] > 1 << 28
+        )
+        if not large:
+            with np.load(path, allow_pickle=False) as file:
+                name, data = str(file["module"]), np.atleast_1d(file["parameters"])
+    except (
+        *(zipfile.BadZipFile, zlib.error, EOFError, MemoryError),
+        *(AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError),
+    ) as error:  # what zipfile and NumPy raise, each for another damage
+        raise ValueError(f"{path!r} is not a file that Module.save wrote: {error}") from error
+    if large:
+        raise ValueError(f"{path!r} holds more than {len(parameters)} parameters")
     if data.shape != (len(parameters),) or data.dtype != np.float64:
         raise ValueError(
             f"expected {len(parameters)} parameters of float64, "
@@ -163,12 +172,13 @@ class Neuron(Module):
 
     def __call__(self, x: Iterable[Any]) -> Value:
         x = [_operand(xi) for xi in list(x)]
-        _check_inputs(self, len(self.w), len(x))
-        out = dot(self.w, x, self.b)
-        if not self.nonlin or self.activation == "linear":
+        w, b = self.w, self.b
+        _check_inputs(self, len(w), len(x))
+        out = dot(w, x, b)
+        if not self.nonlin:
             return out
-        activated: Value = getattr(out, self.activation)()
-        return activated
+        activation = self.activation
+        return out if activation == "linear" else cast(Value, getattr(out, activation)())
 
     def parameters(self) -> list[Value]:
         """The weights, then the bias."""
@@ -215,6 +225,7 @@ class MLP(Module):
     def __init__(
         self, nin: int, nouts: Sequence[int], activation: str = "relu", output: str = "linear"
     ) -> None:
+        nouts = list(nouts)
         sizes = [_size(nin, "inputs"), *nouts]
         activations = [activation] * (_size(len(nouts), "layers") - 1) + [output]
         self.nin = sizes[0]

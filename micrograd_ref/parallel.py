@@ -334,11 +334,15 @@ def _replay(tape: Any, parameters: Array, batch: _Batch, input_grad: bool) -> _R
 def _is_detecting(tape: Any) -> bool:
     """Whether a detect_anomaly block of the tape's package is open."""
     for x in (*tape.parameters, *tape.inputs)[:1]:
+        kind = next(base for base in type(x).__mro__ if base.__module__ in _ENGINES)
         try:
-            x**0 / 0.0
+            kind(1.0) / 0.0
         except FloatingPointError:
             return True
     return False
+
+
+_ENGINES = ("micrograd_ref.engine", "micrograd_fast.engine")
 
 
 def _import(name: str) -> Any:

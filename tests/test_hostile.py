@@ -7,10 +7,13 @@ import subprocess
 import sys
 import textwrap
 import threading
+import warnings
 
 import numpy as np
 import pytest
 from bits import record
+
+import micrograd_fast
 
 # A Value's class, hash and equality
 
@@ -126,6 +129,152 @@ def test_a_tape_that_was_never_recorded_says_so(mg):
     assert tape.forward() == 4.0
 
 
+# Lists and arrays that change while they are in use
+
+
+def test_a_list_that_is_changed_while_a_node_is_made_of_it(mg):
+    """What the reference makes of it, or an error, and never a node of something else."""
+    a, b = mg.Value(2.0), mg.Value(3.0)
+    mine = [a, b]
+
+    class Finding(float):
+        def __float__(self):
+            for found in gc.get_objects():
+                if type(found) is list and found is not mine and found[:1] == [a]:
+                    found[0] = 12345
+            return 1.0
+
+    for make in (
+        lambda: mg.dot(mine, mine, Finding(1.0)),
+        lambda: mg.sum([*mine, Finding(1.0)]),
+    ):
+        try:
+            out = make()
+        except (AttributeError, RuntimeError):
+            continue
+        out.backward()
+        assert {type(x) for x in out._children} == {mg.Value}
+
+
+def test_a_neuron_that_changes_the_inputs_of_the_next(mg):
+    """A layer's list of inputs is its own: neurons are given copies, or do not see the change."""
+
+    class Key(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            for x in seen:
+                x[0] = 1.25
+            return str.__eq__(self, other)
+
+    seen = []
+    layer = mg.Layer(2, 2)
+    second = vars(layer.neurons[1])
+    second[Key("w")] = second.pop("w")
+    layer.neurons[0] = lambda x: seen.append(x) or x[0]
+    out = layer([1.0, 2.0])[1]
+    out.backward()
+    assert [x.data for x in out._children[0]._children[2::2]] == [1.0, 2.0]
+
+
+def test_layers_call_a_neuron_that_was_patched(mg, monkeypatch):
+    calls, original = [], mg.Neuron.__call__
+    monkeypatch.setattr(mg.Neuron, "__call__", lambda n, x: calls.append(n) or original(n, x))
+    layer = mg.Layer(2, 3)
+    layer([1.0, 2.0])
+    assert calls == layer.neurons
+
+
+def test_an_array_that_holds_itself_is_a_recursion_error(mg):
+    array = np.empty(1, object)
+    array[0] = array
+    for use in (lambda: mg.Value(1.0) + array, lambda: mg.Value(1.0) < array):
+        with pytest.raises(RecursionError):
+            use()
+
+
+def test_a_module_that_holds_itself_is_a_recursion_error(mg):
+    model = mg.MLP(1, [1])
+    model.layers = [model]
+    for use in (lambda: model([1.0]), model.parameters):
+        with pytest.raises(RecursionError):
+            use()
+
+
+@pytest.mark.parametrize("dtype", ["i8", "i1", "f4", ">f8", "c16"])
+def test_rows_read_as_another_dtype_before_backward_are_refused(mg, dtype):
+    x = mg.Value(0.0)
+    tape, rows = mg.Tape(x * x, [x]), np.zeros((100, 1))
+    tape.forward(rows)
+    rows.shape = (100,)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # newer versions of NumPy warn of this
+        rows.dtype = dtype
+    rows.resize((100, 1), refcheck=False)
+    with pytest.raises(ValueError, match="rows had the dtype float64 in forward, now"):
+        tape.backward()
+
+
+def test_what_a_tape_returns_is_its_callers(mg):
+    x = mg.Value(0.0)
+    for outputs in (x * 2, [x * 2, x]):
+        for rows in ([[1.0], [2.0]], [1.0]):
+            tape = mg.Tape(outputs, [x])
+            out = tape.forward(rows)
+            tape.backward()
+            assert isinstance(out, float) or out.base is None
+            assert tape.input_grad.base is None
+
+
+@pytest.mark.parametrize(
+    "x", [np.float32(0.95), np.float16(0.5), True, 1.0, -0.5, "x", None, [0.9]]
+)
+def test_a_rate_that_is_set_later_is_checked_and_converted_too(mg, x):
+    def steps(change):
+        p = mg.Value(1.1)
+        optimizers = mg.SGD([p], 0.1, 0.5), mg.Adam([p], 0.1)
+        change(*optimizers)
+        for optimizer in optimizers * 2:
+            p.grad = 0.37
+            optimizer.step()
+        return p.data.hex()
+
+    def outcome(change):
+        try:
+            return steps(change)
+        except (TypeError, ValueError) as error:
+            return type(error), str(error)
+
+    if isinstance(x, np.floating):
+        number = float(x)
+        for a, b in (
+            (
+                lambda sgd, _: vars(sgd).update(momentum=x),
+                lambda sgd, _: vars(sgd).update(momentum=number),
+            ),
+            (
+                lambda _, adam: vars(adam).update(eps=x),
+                lambda _, adam: vars(adam).update(eps=number),
+            ),
+            (
+                lambda _, adam: vars(adam).update(betas=(x, x)),
+                lambda _, adam: vars(adam).update(betas=(number,) * 2),
+            ),
+        ):
+            assert outcome(a) == outcome(b)
+    else:
+        number = isinstance(x, (bool, float))
+        kind, message = outcome(lambda sgd, _: vars(sgd).update(momentum=x))
+        assert kind is (ValueError if number else TypeError)
+        assert message.startswith("momentum must be")
+        kind, message = outcome(lambda _, adam: vars(adam).update(betas=(x, 0.5)))
+        assert message.startswith("beta1 must be")
+    assert outcome(lambda _, adam: vars(adam).update(betas=(0.5,))) == (
+        ValueError,
+        "Adam expects two betas, got 1",
+    )
+
+
 # Threads
 
 
@@ -180,6 +329,35 @@ def test_eight_threads_work_on_one_graph(mg):
     a.grad = b.grad = 0.0
     shared.backward()
     assert (a.grad, b.grad) == once
+
+
+def test_a_finaliser_that_waits_keeps_no_other_thread_from_freeing():
+    mg = micrograd_fast
+    inside, go_on = threading.Event(), threading.Event()
+
+    class Waiting(mg.Value):
+        def __del__(self):
+            inside.set()
+            go_on.wait(60)
+
+    def work():
+        root = Waiting(1.0) * 2.0
+        del root
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    inside.wait(60)
+    x = mg.Value(1.0)
+    x = x * x  # with this the free list is in use
+    before = sys.getallocatedblocks()
+    for _ in range(50):
+        x = mg.Value(1.0)
+        for _ in range(10_000):
+            x = x + x
+    grown = sys.getallocatedblocks() - before
+    go_on.set()
+    thread.join()
+    assert grown < 50_000
 
 
 # The end of an interpreter

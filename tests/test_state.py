@@ -202,3 +202,66 @@ def test_a_failed_save_leaves_the_old_file_whole(mg, tmp_path, monkeypatch):
         model.save(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["model.npz"]
+
+
+def damaged(data, how):
+    """The bytes of a file that save wrote, changed in a way that zipfile or NumPy stumbles over."""
+    at = data.index(b"NUMPY", data.index(b"parameters.npy"))
+    if how == "a flipped bit":
+        return data[: at + 200] + bytes([data[at + 200] ^ 1]) + data[at + 201 :]
+    if how == "no array":
+        return data.replace(b"\x93NUMPY", b"\x92NUMPY")
+    if how == "another compression":
+        central = data.index(b"PK\x01\x02")
+        return data[: central + 10] + b"\x63\x00" + data[central + 12 :]
+    if how == "encrypted":
+        central = data.index(b"PK\x01\x02")
+        return data[: central + 8] + b"\x01\x00" + data[central + 10 :]
+    return data[: len(data) // 2]
+
+
+@pytest.mark.parametrize(
+    "how", ["a flipped bit", "no array", "another compression", "encrypted", "half of it"]
+)
+def test_a_damaged_file_is_refused_and_changes_nothing(mg, tmp_path, how):
+    model, path = mg.MLP(2, [3, 1]), tmp_path / "model.npz"
+    model.save(path)
+    path.write_bytes(damaged(path.read_bytes(), how))
+    before = [p.data for p in model.parameters()]
+    with pytest.raises(ValueError, match=r"is not a file that Module\.save wrote"):
+        model.load(path)
+    assert [p.data for p in model.parameters()] == before
+
+
+def test_a_module_without_a_repr_of_its_own_is_known_by_its_class(mg, tmp_path):
+    class Net(mg.Module):
+        def __init__(self, x):
+            self.w = mg.Value(x)
+
+        def parameters(self):
+            return [self.w]
+
+    class Other(Net):
+        pass
+
+    path, net = os.fsencode(tmp_path / "net.npz"), Net(0.5)
+    net.save(path)
+    again = Net(0.0)
+    again.load(path)
+    assert again.w.data == 0.5
+    with pytest.raises(ValueError, match=r"holds the parameters of .*Net, not of .*Other"):
+        Other(0.0).load(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and modes are another thing there")
+def test_save_follows_a_link_and_keeps_the_mode(mg, tmp_path):
+    model, path, link = mg.Neuron(1), tmp_path / "model.npz", tmp_path / "link.npz"
+    model.save(path)
+    (tmp_path / "plain").touch()
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
+    path.chmod(0o640)
+    link.symlink_to(path)
+    model.save(link)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert sorted(x.name for x in tmp_path.iterdir()) == ["link.npz", "model.npz", "plain"]
