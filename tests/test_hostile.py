@@ -206,9 +206,9 @@ def test_rows_read_as_another_dtype_before_backward_are_refused(mg, dtype):
     x = mg.Value(0.0)
     tape, rows = mg.Tape(x * x, [x]), np.zeros((100, 1))
     tape.forward(rows)
-    rows.shape = (100,)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # newer versions of NumPy warn of this
+        rows.shape = (100,)
         rows.dtype = dtype
     rows.resize((100, 1), refcheck=False)
     with pytest.raises(ValueError, match="rows had the dtype float64 in forward, now"):
