@@ -18,7 +18,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple, NoReturn, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeGuard, TypeVar, cast
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["Value", "detect_anomaly", "dot"]
 
@@ -429,7 +432,7 @@ class _Fields:
     _constant: bool
     _initialised: bool
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = object.__new__(cls)
         self._data = self._grad = 0.0
         self._label = ""

@@ -26,6 +26,7 @@ from .engine import (
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
+    from typing_extensions import Self
 
 __all__ = ["Tape"]
 
@@ -57,7 +58,7 @@ class _Fields:
     _input_grad: NDArray[np.float64] | None
     _lock: threading.Lock
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = super().__new__(cls)
         self._program = self._rows = self._input_grad = None
         self._shape, self._read, self._lock = (), [], threading.Lock()
@@ -246,7 +247,7 @@ def _restore(program: _Program | None) -> Tape:
     """A Tape from what __reduce__ says of it."""
     if program is None:
         raise ValueError("this is not the state of a Tape")
-    tape: Tape = Tape.__new__(Tape)
+    tape = Tape.__new__(Tape)
     tape._program = program
     return tape
 
