@@ -93,8 +93,9 @@ cdef extern from "Python.h":
 cdef TypeSlots* VALUE = <TypeSlots*>Value
 
 
-# The formulas: one line an operation, as in the table of the reference. Where that has no C function
-# compute inf or nan, neither has this: it would leave a flag behind, which NumPy takes for an error.
+# The formulas: one line an operation, as in the table of the reference. Where that has no C
+# function compute inf or nan, neither has this: it would leave a flag behind, which NumPy takes
+# for an error.
 
 cdef inline double divide(double a, double b) noexcept nogil:
     if b != 0:

@@ -383,7 +383,8 @@ TARGET static void NAME(forward)(const Program *p, const Block *b, int varying) 
             NAME(unary)(in->op, VALUE(in->x), out, n);
         } else {
             const double *x = VALUE(in->x), *y = VALUE(in->y);
-            if (n == 1 || (VARIES(in->x) && VARIES(in->y))) NAME(binary)(in->op, x, 1, y, 1, out, n);
+            if (n == 1 || (VARIES(in->x) && VARIES(in->y)))
+                NAME(binary)(in->op, x, 1, y, 1, out, n);
             else if (VARIES(in->x)) NAME(binary)(in->op, x, 1, y, 0, out, n);
             else NAME(binary)(in->op, x, 0, y, 1, out, n);
         }

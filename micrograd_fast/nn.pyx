@@ -9,8 +9,8 @@ from .engine import Value as PyValue
 from .engine import dot, sum
 
 from .engine cimport (
-    LEAF, MAX, RELU, SIGMOID, TANH, Op, Value, binary_of, dot_of, enter_nested, leave_nested, operand,
-    unary_of, values,
+    LEAF, MAX, RELU, SIGMOID, TANH, Op, Value, binary_of, dot_of, enter_nested, leave_nested,
+    operand, unary_of, values,
 )
 
 __all__ = [

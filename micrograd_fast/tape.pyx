@@ -142,7 +142,9 @@ cdef class Recording:
         if repeated:
             raise ValueError("a Tape expects each input once, got one twice")
         if results >= 0:
-            raise ValueError(f"input {results} must be a leaf, got the result of {inputs[results]._op!r}")
+            raise ValueError(
+                f"input {results} must be a leaf, got the result of {inputs[results]._op!r}"
+            )
         if missing >= 0:
             raise ValueError(
                 f"input {missing} is not in the graph of {self.order.size} nodes under the output"
@@ -401,7 +403,9 @@ cdef class Recording:
     cdef inline Value value(self, int32_t i):
         return <Value>self.order.items[i]
 
-    cdef void write_terms(self, Tape tape, Node* node, Instruction* out, Py_ssize_t* terms) noexcept:
+    cdef void write_terms(
+        self, Tape tape, Node* node, Instruction* out, Py_ssize_t* terms
+    ) noexcept:
         cdef int32_t* operands = self.items + node.y
         cdef int32_t* into = tape.program.terms + terms[0]
         cdef int32_t i, x, y, start = 1 if node.op == DOT else 0
@@ -871,7 +875,8 @@ cdef class Tape:
             nodes[~i] = Value(self.constants[i])
         for i in range(len(self._parameters)):
             slot = ~(self.program.constants + i)
-            nodes[slot] = Value(self.block.shared[~slot], label=label_of(<Value>self._parameters[i]))
+            label = label_of(<Value>self._parameters[i])
+            nodes[slot] = Value(self.block.shared[~slot], label=label)
         for i in range(self.input_count):
             nodes[i] = Value(read(table, row, i), label=label_of(<Value>self._inputs[i]))
         for i in range(self.program.length):

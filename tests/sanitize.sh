@@ -84,7 +84,8 @@ def pytest_sessionstart(session):
 END
 
 stage "The tests"
-PYTHONPATH=$PYTHONPATH:$work sanitized "$python" -m pytest tests -q -p no:cacheprovider -p fewer --capture=sys \
+PYTHONPATH=$PYTHONPATH:$work sanitized "$python" -m pytest tests \
+    -q -p no:cacheprovider -p fewer --capture=sys \
     -k "$names" "${ignored[@]}" -W "ignore::pytest.PytestUnraisableExceptionWarning"
 
 stage "Random programs with both packages"
