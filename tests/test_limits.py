@@ -16,6 +16,15 @@ import micrograd_fast as mg
 resource = pytest.importorskip("resource", reason="this system has no resource limits")
 
 
+def resident():
+    """Bytes of memory that this process holds; 0 where that cannot be read."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
 def run(program):
     """Run a program in a thread with a C stack of 256 KiB; what it prints."""
     code = f"""
@@ -68,6 +77,21 @@ def test_a_sum_of_a_million_operands_and_a_leaf_used_as_often():
         wide.backward()
         print(total.data, leaves[0].grad, leaves[-1].grad, wide.data, a.grad)
     """) == ["1000000.0", "1.0", "1.0", "4000000.0", "4000000.0"]
+
+
+def test_a_chain_of_a_million_nodes_is_pickled_and_copied_without_recursion():
+    assert run("""
+        import copy, pickle
+        x = a = mg.Value(1.0)
+        for _ in range(1_000_000):
+            x = x + a
+        for again in (pickle.loads(pickle.dumps(x)), copy.deepcopy(x)):
+            again.backward()
+            while again._children:
+                again, leaf = again._children
+            print(leaf.grad)
+            del again, leaf
+    """) == ["1000001.0", "1000001.0"]
 
 
 def test_backward_a_hundred_thousand_times():
@@ -159,8 +183,9 @@ def test_a_hundred_thousand_rounds_leave_nothing_behind(name):
     for _ in range(1000):
         program()
     gc.collect()
-    before = sys.getallocatedblocks()
+    before, held = sys.getallocatedblocks(), resident()
     for _ in range(100_000):
         program()
     gc.collect()
     assert sys.getallocatedblocks() - before < 100
+    assert resident() - held < 3e6  # 32 bytes lost in each round would be more
