@@ -100,7 +100,8 @@ def pow(x: float, y: float) -> float:
         return -math.inf if x < 0 and y % 2 == 1 else math.inf
     except ValueError:
         if x == 0:
-            return math.copysign(math.inf, x) if y % 2 == 1 else math.inf
+            odd = math.isfinite(y) and y % 2 == 1
+            return math.copysign(math.inf, x) if odd else math.inf
         return math.nan
 
 
