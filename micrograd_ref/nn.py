@@ -117,7 +117,7 @@ def _load(module: Any, path: str | os.PathLike[str]) -> None:
         )
         if not large:
             with np.load(path, allow_pickle=False) as file:
-                name, data = str(file["module"]), np.atleast_1d(file["parameters"])
+                name, data = str(file["module"]), np.asarray(file["parameters"])
     except (
         *(zipfile.BadZipFile, zlib.error, EOFError, MemoryError),
         *(AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError),

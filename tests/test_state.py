@@ -233,6 +233,23 @@ def test_a_damaged_file_is_refused_and_changes_nothing(mg, tmp_path, how):
     assert [p.data for p in model.parameters()] == before
 
 
+def test_one_number_is_no_array_of_one_parameter(mg, tmp_path):
+    class Single(mg.Module):
+        def __init__(self):
+            self.w = mg.Value(0.5)
+
+        def parameters(self):
+            return [self.w]
+
+    path, module = tmp_path / "single.npz", Single()
+    module.save(path)
+    name = np.load(path)["module"]
+    np.savez(path, module=name, parameters=np.float64(2.0))
+    with pytest.raises(ValueError, match=r"expected 1 parameters of float64, .* shape \(\)"):
+        module.load(path)
+    assert module.w.data == 0.5
+
+
 def test_a_module_without_a_repr_of_its_own_is_known_by_its_class(mg, tmp_path):
     class Net(mg.Module):
         def __init__(self, x):
