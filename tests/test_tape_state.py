@@ -357,10 +357,10 @@ def test_signals_are_seen_within_a_block_of_rows(mg):
     before = signal.signal(signal.SIGPROF, lambda *_: calls.append(None))
     try:
         for run in (lambda: tape.forward(rows), tape.backward):
+            signal.setitimer(signal.ITIMER_PROF, 0.01, 0.002)  # of the time of this process
             calls.clear()
-            signal.setitimer(signal.ITIMER_PROF, 0.002, 0.002)  # of the time of this process
             run()
-            assert len(calls) > 3
+            assert len(calls) > 1  # of signals that wait, only one would be seen at the end
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0.0)
         signal.signal(signal.SIGPROF, before)
@@ -379,18 +379,17 @@ def test_an_interrupted_tape_can_be_used_again(mg):
         raise TimeoutError("the alarm")
 
     def run_for_ever():
+        signal.setitimer(signal.ITIMER_PROF, 0.05)  # of the time of this process
         while True:
             grads.append(grads[-1] + once)
             tape.forward(rows)
             tape.backward()
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    before = signal.signal(signal.SIGPROF, ring)
     try:
         assert error_of(run_for_ever) == (TimeoutError, "the alarm")
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGPROF, before)
     assert w.grad in grads[-2:]  # with the last backward, or without it
     assert bits_of(tape.forward(rows)) == expected
     w.grad = 0.0
