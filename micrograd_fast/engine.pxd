@@ -63,8 +63,10 @@ cdef inline PyObject** operands(Value node) noexcept:
 cdef extern from *:
     """
     #define MG_LIST_ITEMS(list) (((PyListObject *)(list))->ob_item)
+    #define MG_TUPLE_ITEMS(tuple) (((PyTupleObject *)(tuple))->ob_item)
     """
     PyObject** list_items "MG_LIST_ITEMS"(list) noexcept
+    PyObject** tuple_items "MG_TUPLE_ITEMS"(tuple) noexcept
 
 cdef str type_name(object x)
 cdef double number(object x, str what) except? -1

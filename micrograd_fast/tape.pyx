@@ -11,14 +11,16 @@ from cpython.buffer cimport (
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport INT32_MAX, int32_t
 from libc.string cimport memcmp, memcpy, memset, strcmp
 from libc.time cimport CLOCKS_PER_SEC, clock, clock_t
 
 from .engine cimport (
     ADD, CONSTANT, CUSTOM, DOT, LEAF, MUL, NEG, POWER, SUM, VISITED, Op, Stack, Value,
-    checked_step, give_signature, is_detecting, label_of, list_items, node_of, operands, stack_free,
-    stack_init, topological_order, type_name,
+    checked_step, give_signature, is_detecting, label_of, node_of, operands, stack_free, stack_init,
+    topological_order, tuple_items, type_name,
 )
 
 __all__ = ["Tape"]
@@ -122,9 +124,8 @@ cdef class Recording:
         cdef Value x, node
         cdef object custom = None
         cdef Py_ssize_t i, results = -1, missing = -1, listed = 0
-        cdef list roots = list(outputs)
         cdef bint repeated = len({id(x) for x in inputs}) != len(inputs)
-        topological_order(list_items(roots), len(roots), True, &self.order)
+        topological_order(tuple_items(outputs), len(outputs), True, &self.order)
         for i in range(len(inputs) - 1, -1, -1):
             x = <Value>inputs[i]
             if x.count:
@@ -332,12 +333,13 @@ cdef class Recording:
         self.item_count += 1
 
 
-    cdef int write(self, Tape tape, Py_ssize_t outputs) except -1:
+    cdef int write(self, Tape tape, bint single, tuple inputs, Py_ssize_t outputs) except -1:
         """Number the slots and make the instructions."""
-        cdef int32_t i, constants = 2, parameters = 0, shared, varying, k
+        cdef int32_t i, k = 2, constants = 2, parameters = 0, parameter = 0, shared, varying
         cdef Py_ssize_t length = 0, terms = 0
         cdef Node* node
         cdef Instruction* out
+        cdef tuple found
         for i in range(self.count):
             node = self.nodes + i
             if node.op == POWER:
@@ -349,14 +351,16 @@ cdef class Recording:
                     parameters += 1
             if node.count and not node.fused:
                 length += 1
-        tape.constants = <double*>memory(constants * sizeof(double))
-        tape.outputs = <int32_t*>memory(outputs * sizeof(int32_t))
-        tape.program.code = <Instruction*>memory(length * sizeof(Instruction))
-        tape.program.terms = <int32_t*>memory(self.item_count * sizeof(int32_t))
+        found = PyTuple_New(parameters)
+        # What came before may run Python, even in a garbage collection, and that record this Tape;
+        # what follows may not, for it would find the Tape half made.
+        if tape.program.code != NULL:
+            raise TypeError("a Tape is recorded once: make a new one")
+        tape.allocate(constants, self.item_count, outputs, length)
+        tape.single, tape._inputs, tape._parameters = single, inputs, found
         tape.constants[0], tape.constants[1] = -0.0, 1.0
         self.nodes[self.count].slot, self.nodes[self.count + 1].slot = ~0, ~1
-        found = []
-        k, shared, varying = 2, constants + parameters, <int32_t>len(tape._inputs)
+        shared, varying = constants + parameters, <int32_t>len(inputs)
         out = tape.program.code
         for i in range(self.count):
             node = self.nodes + i
@@ -370,8 +374,10 @@ cdef class Recording:
                     node.slot = ~k
                     k += 1
                 else:
-                    node.slot = ~(constants + <int32_t>len(found))
-                    found.append(self.value(i))
+                    Py_INCREF(self.value(i))
+                    PyTuple_SET_ITEM(found, parameter, self.value(i))
+                    node.slot = ~(constants + parameter)
+                    parameter += 1
                 continue
             if node.varying:
                 node.slot = varying
@@ -392,8 +398,7 @@ cdef class Recording:
             out += 1
         for i in range(outputs):
             tape.outputs[i] = self.nodes[self.outputs[i]].slot
-        tape.input_count, tape.output_count = <int32_t>len(tape._inputs), <int32_t>outputs
-        tape._parameters = tuple(found)
+        tape.input_count, tape.output_count = <int32_t>len(inputs), <int32_t>outputs
         tape.program.length = length
         tape.program.constants = constants
         tape.term_count = <int32_t>terms
@@ -574,11 +579,7 @@ cdef class Tape:
         PyErr_CheckSignals()
         recording.fuse()
         PyErr_CheckSignals()
-        # Last, for what came before may run Python, which may do the same.
-        if self.program.code != NULL:
-            raise TypeError("a Tape is recorded once: make a new one")
-        self.single, self._inputs = single, varying
-        recording.write(self, len(outputs))
+        recording.write(self, single, varying, len(outputs))
 
     @property
     def inputs(self):
@@ -591,10 +592,7 @@ cdef class Tape:
         return self._parameters
 
     def __dealloc__(self):
-        PyMem_Free(self.program.code)
-        PyMem_Free(self.program.terms)
-        PyMem_Free(self.constants)
-        PyMem_Free(self.outputs)
+        self.free_program()
         PyMem_Free(self.storage)
 
     def forward(self, rows=()):
@@ -708,6 +706,33 @@ cdef class Tape:
             raise RuntimeError("this Tape is in use by another thread: give each thread its own")
         self.busy = True
         return 0
+
+    cdef int allocate(
+        self, Py_ssize_t constants, Py_ssize_t terms, Py_ssize_t outputs, Py_ssize_t length
+    ) except -1:
+        """Room for a program: all of it, or none."""
+        self.constants = <double*>PyMem_Malloc(constants * sizeof(double))
+        self.program.terms = <int32_t*>PyMem_Malloc(terms * sizeof(int32_t))
+        self.outputs = <int32_t*>PyMem_Malloc(outputs * sizeof(int32_t))
+        self.program.code = <Instruction*>PyMem_Malloc(length * sizeof(Instruction))
+        if (
+            self.constants == NULL
+            or self.program.terms == NULL
+            or self.outputs == NULL
+            or self.program.code == NULL
+        ):
+            self.free_program()
+            raise MemoryError
+        return 0
+
+    cdef void free_program(self) noexcept:
+        PyMem_Free(self.constants)
+        PyMem_Free(self.program.terms)
+        PyMem_Free(self.outputs)
+        PyMem_Free(self.program.code)
+        self.constants = NULL
+        self.program.terms = self.outputs = NULL
+        self.program.code = NULL
 
     cdef int reserve(self, Py_ssize_t rows) except -1:
         """Room in block for so many rows, up to BLOCK."""
@@ -1009,57 +1034,62 @@ cdef tuple values(object xs, str what):
 cdef object to_array(int32_t* items, Py_ssize_t n):
     return array("i", (<char*>items)[: n * sizeof(int32_t)])
 
-cdef int32_t* from_array(object items) except NULL:
-    cdef const int32_t[::1] view = items
-    cdef int32_t* out = <int32_t*>memory(len(view) * sizeof(int32_t))
-    if len(view):
-        memcpy(out, &view[0], len(view) * sizeof(int32_t))
-    return out
+cdef void copy_items(void* into, const int32_t[::1] items) noexcept:
+    if len(items):
+        memcpy(into, &items[0], len(items) * sizeof(int32_t))
 
 def _restore(single, inputs, parameters, code, terms, outputs, constants):
     """A Tape from what __reduce__ says of it."""
     cdef Tape tape = Tape.__new__(Tape)
-    cdef Py_ssize_t i
-    inputs, parameters, constants = tuple(inputs), tuple(parameters), [float(x) for x in constants]
-    code, terms, outputs = array("i", code), array("i", terms), array("i", outputs)
-    tape.single = single
-    tape._inputs, tape._parameters = values(inputs, "an input"), values(parameters, "a parameter")
-    tape.constants = <double*>memory(len(constants) * sizeof(double))
-    for i in range(len(constants)):
-        tape.constants[i] = constants[i]
-    tape.program.constants = <int32_t>len(constants)
-    tape.program.terms = from_array(terms)
-    tape.term_count = <int32_t>len(terms)
-    tape.outputs = from_array(outputs)
-    tape.program.code = <Instruction*>from_array(code)
-    tape.varying_count = <int32_t>len(inputs)
-    tape.shared_count = <int32_t>(len(constants) + len(parameters))
-    check_program(tape, len(code), len(outputs))
-    tape.input_count, tape.output_count = <int32_t>len(inputs), <int32_t>len(outputs)
-    tape.program.length = len(code) // 5
+    cdef bint single_output = single
+    cdef tuple input_values = values(inputs, "an input")
+    cdef tuple parameter_values = values(parameters, "a parameter")
+    cdef const double[::1] numbers = array("d", constants)
+    cdef const int32_t[::1] code_items = array("i", code)
+    cdef const int32_t[::1] term_items = array("i", terms)
+    cdef const int32_t[::1] output_items = array("i", outputs)
+    cdef Py_ssize_t i, length = len(code_items) // 5
+    # From here on, as in write, no Python runs.
+    tape.allocate(len(numbers), len(term_items), len(output_items), length + 1)
+    copy_items(tape.program.code, code_items)
+    copy_items(tape.program.terms, term_items)
+    copy_items(tape.outputs, output_items)
+    for i in range(len(numbers)):
+        tape.constants[i] = numbers[i]
+    tape.single, tape._inputs, tape._parameters = single_output, input_values, parameter_values
+    tape.program.constants, tape.term_count = <int32_t>len(numbers), <int32_t>len(term_items)
+    tape.input_count, tape.output_count = <int32_t>len(input_values), <int32_t>len(output_items)
+    tape.varying_count = tape.input_count
+    tape.shared_count = <int32_t>(len(numbers) + len(parameter_values))
+    if not is_program(tape, len(code_items)):
+        tape.free_program()
+        raise ValueError("this is not the state of a Tape")
+    tape.program.length = length
     return tape
 
-cdef int check_program(Tape tape, Py_ssize_t code, Py_ssize_t outputs) except -1:
-    """That a program reads and writes only what it may: slots come into being one after another."""
+cdef bint is_program(Tape tape, Py_ssize_t code) noexcept:
+    """Whether it reads and writes only what it may: slots come into being one after another."""
     cdef Instruction* step = tape.program.code
     cdef Py_ssize_t i
-    cdef bint good = code % 5 == 0 and tape.program.constants >= 2
-    good = good and (outputs == 1 if tape.single else outputs >= 1)
-    for i in range(code // 5 if good else 0):
-        good = good and check_step(tape, step + i)
+    if code % 5 or tape.program.constants < 2:
+        return False
+    if tape.output_count != 1 if tape.single else tape.output_count < 1:
+        return False
+    for i in range(code // 5):
+        if not is_step(tape, step + i):
+            return False
         if step[i].out == tape.varying_count:
             tape.varying_count += 1
         elif ~step[i].out == tape.shared_count:
             tape.shared_count += 1
         else:
-            good = False
-    for i in range(outputs if good else 0):
-        good = good and -tape.shared_count <= tape.outputs[i] < tape.varying_count
-    if not good:
-        raise ValueError("this is not the state of a Tape")
-    return 0
+            return False
+    for i in range(tape.output_count):
+        if not is_known(tape, tape.outputs[i]):
+            return False
+    return True
 
-cdef bint check_step(Tape tape, Instruction* step) noexcept:
+cdef bint is_step(Tape tape, Instruction* step) noexcept:
     cdef int32_t* terms = tape.program.terms + step.y
     cdef int32_t op = step.op
     cdef Py_ssize_t i, count = 0

@@ -79,6 +79,25 @@ def test_a_failed_allocation_is_a_memory_error_and_changes_nothing(name):
     assert len(drained) == 70_000
 
 
+def test_a_recording_that_failed_can_be_tried_again():
+    x, y, _, root, tape = setting()
+    blank = mg.Tape.__new__(mg.Tape)
+    failed = 0
+    while True:
+        testcapi.set_nomemory(failed, failed + 1)
+        try:
+            blank.__init__(root, [x, y])
+            break
+        except MemoryError:
+            failed += 1
+        finally:
+            testcapi.remove_mem_hooks()
+        with pytest.raises(ValueError, match="not recorded yet"):
+            blank.forward()
+    assert failed > 5
+    assert blank.forward(ROWS).tolist() == tape.forward(ROWS).tolist()
+
+
 def test_a_failed_interpreter_allocation_does_not_leak():
     x, y, _, root, _ = setting()
 
