@@ -41,8 +41,9 @@ class _Optimizer:
     """What SGD and Adam share: the parameters and the learning rate."""
 
     def __init__(self, params, lr):
-        self._params = parameters(params)
+        params = parameters(params)
         self.lr = lr
+        self._params = params
 
     @property
     def params(self):
@@ -76,8 +77,9 @@ class SGD(_Optimizer):
     """
 
     def __init__(self, params, lr, momentum=0.0):
+        momentum = within(momentum, "momentum", 1.0)
         super().__init__(params, lr)
-        self.momentum = within(momentum, "momentum", 1.0)
+        self.momentum = momentum
         self._velocity = zeros(len(self._params))
 
     def step(self):
@@ -104,9 +106,9 @@ class Adam(_Optimizer):
     """
 
     def __init__(self, params, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
+        betas, eps = checked_betas(betas), within(eps, "eps", float("inf"))
         super().__init__(params, lr)
-        self.betas = checked_betas(betas)
-        self.eps = within(eps, "eps", float("inf"))
+        self.betas, self.eps = betas, eps
         self._steps = 0
         self._mean = zeros(len(self._params))
         self._square = zeros(len(self._params))

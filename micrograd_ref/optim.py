@@ -40,8 +40,9 @@ class _Optimizer:
     """What SGD and Adam share: the parameters and the learning rate."""
 
     def __init__(self, params: Iterable[Value], lr: Any) -> None:
-        self._params = _parameters(params)
+        params = _parameters(params)
         self.lr = lr
+        self._params = params
 
     @property
     def params(self) -> tuple[Value, ...]:
@@ -74,8 +75,9 @@ class SGD(_Optimizer):
     """
 
     def __init__(self, params: Iterable[Value], lr: Any, momentum: Any = 0.0) -> None:
+        momentum = _within(momentum, "momentum", 1.0)
         super().__init__(params, lr)
-        self.momentum = _within(momentum, "momentum", 1.0)
+        self.momentum = momentum
         self._velocity = [0.0] * len(self._params)
 
     def step(self) -> None:
@@ -104,9 +106,9 @@ class Adam(_Optimizer):
         betas: tuple[Any, Any] = (0.9, 0.999),
         eps: Any = 1e-8,
     ) -> None:
+        betas, eps = _betas(betas), _within(eps, "eps", float("inf"))
         super().__init__(params, lr)
-        self.betas = _betas(betas)
-        self.eps = _within(eps, "eps", float("inf"))
+        self.betas, self.eps = betas, eps
         self._steps = 0
         self._mean = [0.0] * len(self._params)
         self._square = [0.0] * len(self._params)

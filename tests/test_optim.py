@@ -143,6 +143,24 @@ def test_the_parameters_cannot_be_replaced(mg, name):
         optimizer.params = [mg.Value(1.0)]
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("SGD", {"lr": -1}),
+        ("SGD", {"momentum": 1}),
+        ("Adam", {"betas": [0]}),
+        ("Adam", {"eps": -1}),
+    ],
+)
+def test_an_optimizer_that_cannot_be_made_anew_stays_what_it_was(mg, name, wrong):
+    params = parameters(mg, [1.0], [1.0])
+    optimizer = getattr(mg, name)(params, 0.5)
+    before = vars(optimizer).copy()
+    with pytest.raises(ValueError, match=r"must be at least 0|expects two betas"):
+        optimizer.__init__(parameters(mg, [2.0], [2.0]), **{"lr": 0.25, **wrong})
+    assert vars(optimizer) == before
+
+
 def test_a_parameter_may_be_an_instance_of_a_subclass(mg):
     class Parameter(mg.Value):
         pass
