@@ -99,30 +99,33 @@ def _save(module: Any, path: str | os.PathLike[str]) -> None:
 
 
 def _load(module: Any, path: str | os.PathLike[str]) -> None:
+    import stat
     import zipfile
-    import zlib
 
     import numpy as np
 
     path = os.fsdecode(path)
-    parameters = module.parameters()
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found = {info.filename: info.file_size for info in archive.infolist()}
-        if set(found) != {"module.npy", "parameters.npy"}:
-            raise zipfile.BadZipFile("it holds something else")
-        # An array of this size and a header: no file makes load read more.
-        large = (
-            found["parameters.npy"] > 8 * len(parameters) + 4096 or found["module.npy"] > 1 << 28
-        )
-        if not large:
-            with np.load(path, allow_pickle=False) as file:
-                name, data = str(file["module"]), np.asarray(file["parameters"])
-    except (
-        *(zipfile.BadZipFile, zlib.error, EOFError, MemoryError),
-        *(AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError),
-    ) as error:  # what zipfile and NumPy raise, each for another damage
-        raise ValueError(f"{path!r} is not a file that Module.save wrote: {error}") from error
+    parameters = tuple(module.parameters())
+    wrong = f"{path!r} is not a file that Module.save wrote"
+    if not stat.S_ISREG(os.stat(path).st_mode):  # a device may have no end, a pipe no beginning
+        raise ValueError(f"{wrong}: it is not a regular file")
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                found = {info.filename: info.file_size for info in archive.infolist()}
+            if set(found) != {"module.npy", "parameters.npy"}:
+                raise zipfile.BadZipFile("it holds something else")
+            # An array of this size and a header: no file makes load read more.
+            large = (
+                found["parameters.npy"] > 8 * len(parameters) + 4096
+                or found["module.npy"] > 1 << 28
+            )
+            if not large:
+                file.seek(0)
+                with np.load(file, allow_pickle=False) as arrays:
+                    name, data = str(arrays["module"]), np.asarray(arrays["parameters"])
+        except Exception as error:  # zipfile, its decompressors and NumPy: each damage has its own
+            raise ValueError(f"{wrong}: {error}") from error
     if large:
         raise ValueError(f"{path!r} holds more than {len(parameters)} parameters")
     if data.shape != (len(parameters),) or data.dtype != np.float64:

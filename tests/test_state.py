@@ -271,6 +271,15 @@ def test_a_module_without_a_repr_of_its_own_is_known_by_its_class(mg, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links and modes are another thing there")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_load_reads_regular_files_only(mg, tmp_path):
+    pipe = tmp_path / "pipe.npz"
+    os.mkfifo(pipe)
+    for path in (str(pipe), os.devnull):
+        with pytest.raises(ValueError, match="it is not a regular file"):
+            mg.MLP(1, [1]).load(path)
+
+
 def test_save_follows_a_link_and_keeps_the_mode(mg, tmp_path):
     model, path, link = mg.Neuron(1), tmp_path / "model.npz", tmp_path / "link.npz"
     model.save(path)
