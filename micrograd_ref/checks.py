@@ -39,8 +39,9 @@ def gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], eps: float = 1e-6) 
     inputs = [_checked(x, "an input of gradcheck must be a Value") for x in inputs]
     if not inputs:
         raise ValueError("gradcheck expects at least one input, got none")
-    if not 0 < _number(eps, "eps") < inf:
-        raise ValueError(f"eps must be above 0 and below inf, got {eps}")
+    eps = _number(eps, "eps")
+    if not 0 < eps < inf:
+        raise ValueError(f"eps must be above 0 and below inf, got {eps:g}")
 
     def result() -> Any:
         return _checked(fn(*inputs), "what gradcheck checks must return a Value")

@@ -3,6 +3,7 @@
 import math
 import random
 
+import numpy as np
 import pytest
 
 from micrograd_ref import crosscheck
@@ -69,6 +70,12 @@ def test_gradcheck_compares_small_gradients_absolutely(mg):
 def test_gradcheck_takes_its_step_as_an_option(mg):
     x = mg.Value(2.0)
     assert mg.gradcheck(lambda a: a**3, [x], eps=0.5).numeric == 12.25  # 3 x^2 + eps^2
+
+
+def test_the_step_of_gradcheck_is_taken_as_a_float(mg):
+    # In the precision of float32, 1.0 + eps is 1.0.
+    eps = np.float32(0.5**30)
+    assert mg.gradcheck(lambda x: 2 * x, [mg.Value(1.0)], eps=eps).numeric == 2.0
 
 
 def test_gradcheck_leaves_its_inputs_as_they_were(mg):
