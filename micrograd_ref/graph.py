@@ -98,7 +98,9 @@ def _written_out(root: Any) -> dict[int, _Step]:
     steps = {}
     node: Any
     for node in _topological_order([root], _children):
-        if node._op not in ("dot", "sum") or len(node._children) == 1:
+        # A custom operation may have one of these names, but other operands.
+        smallest, step = {"dot": (3, 2), "sum": (2, 1)}.get(node._op, (0, 0))
+        if not step or len(node._children) < smallest or (len(node._children) - 1) % step:
             continue
         start, *terms = node._children
         if node._op == "dot":

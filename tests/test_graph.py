@@ -146,6 +146,12 @@ def test_a_dot_of_nothing_is_drawn_as_it_is(mg):
         assert mg.draw_dot(root, expand=True).source == mg.draw_dot(root).source
 
 
+@pytest.mark.parametrize(("name", "operands"), [("dot", 0), ("dot", 2), ("sum", 0)])
+def test_a_custom_operation_named_like_a_chain_is_drawn_as_it_is(mg, name, operands):
+    root = mg.Value(1.0, [mg.Value(2.0) for _ in range(operands)], name)
+    assert mg.draw_dot(root, expand=True).source == mg.draw_dot(root).source
+
+
 def test_drawing_changes_nothing(mg):
     v = programs.neuron(mg)
     before = [(node.data, node.grad, node.label) for node in v.values()]
