@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from .engine import _number
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
@@ -17,8 +19,9 @@ COLORS = ("#b35806", "#542788")
 def plot_boundary(model: Any, X: ArrayLike, y: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw a model's score in the plane, its decision boundary at 0, and the points it learnt.
 
-    model: takes two numbers in a list and returns a Value. X: (n, 2) points. y: n labels, of the
-    one class below or at 0 and of the other above. ax: where to draw, new axes if None.
+    model: takes two numbers in a list and returns a Value or a number. X: (n, 2) points. y: n
+    labels, of the one class below or at 0 and of the other above. ax: where to draw, new axes if
+    None.
     Returns the axes.
     Raises ValueError for other shapes, ImportError without matplotlib (the extra [demo]).
     Cost: 4,800 evaluations of the model.
@@ -34,7 +37,7 @@ def plot_boundary(model: Any, X: ArrayLike, y: ArrayLike, ax: Axes | None = None
     ax = _axes(ax)
     (left, bottom), (right, top) = points.min(axis=0) - 0.5, points.max(axis=0) + 0.5
     xs, ys = np.linspace(left, right, 80), np.linspace(bottom, top, 60)
-    scores = np.array([[model([x, y]).data for x in xs] for y in ys])
+    scores = np.array([[_plain(model([x, y]), "a score") for x in xs] for y in ys])
     shades = ax.contourf(
         xs, ys, np.clip(scores, -3, 3), np.linspace(-3, 3, 25), cmap="PuOr", vmin=-4.5, vmax=4.5
     )
@@ -58,7 +61,7 @@ def plot_history(losses: Iterable[Any], ax: Axes | None = None) -> Axes:
     Returns the axes.
     Raises ValueError for no losses, ImportError without matplotlib (the extra [demo]).
     """
-    numbers = [getattr(loss, "data", loss) for loss in losses]
+    numbers = [_plain(loss, "a loss") for loss in losses]
     if not numbers:
         raise ValueError("plot_history expects at least one loss, got none")
     ax = _axes(ax)
@@ -68,6 +71,11 @@ def plot_history(losses: Iterable[Any], ax: Axes | None = None) -> Axes:
         ax.set_yscale("log")
     ax.grid(True, which="both", alpha=0.3)
     return ax
+
+
+def _plain(x: Any, what: str) -> float:
+    """The data of a Value of either package, or a number as a float."""
+    return x.data if hasattr(x, "_children") else _number(x, what)
 
 
 def _axes(ax: Axes | None) -> Any:

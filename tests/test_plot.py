@@ -40,6 +40,25 @@ def test_the_history_is_the_loss_of_each_step(mg, axes):
     assert axes.get_yscale() == "log"
 
 
+@pytest.mark.parametrize(
+    "losses",
+    [np.array([3.0, 2.0]), np.array([3, 2]), [np.float64(3), 2.0], [np.float32(3), np.int8(2)]],
+    ids=["float64", "int64", "a list", "other dtypes"],
+)
+def test_the_history_takes_the_numbers_of_numpy(mg, axes, losses):
+    mg.plot_history(losses, axes)
+    assert axes.lines[0].get_xydata().tolist() == [[0.0, 3.0], [1.0, 2.0]]
+
+
+def test_scores_and_losses_are_numbers(mg, axes):
+    points = [[0.0, 0.0], [1.0, 1.0]]
+    mg.plot_boundary(lambda x: np.float64(x[0]), points, [-1, 1], axes)
+    with pytest.raises(TypeError, match="a score must be a real number, not 'list'"):
+        mg.plot_boundary(mg.MLP(2, [2]), points, [-1, 1], axes)
+    with pytest.raises(TypeError, match="a loss must be a real number, not 'str'"):
+        mg.plot_history(["a"], axes)
+
+
 def test_losses_that_are_not_positive_have_a_linear_axis(mg, axes):
     assert mg.plot_history([1.0, 0.0], axes).get_yscale() == "linear"
     with pytest.raises(ValueError, match="at least one loss"):
