@@ -913,12 +913,15 @@ cdef class Tape:
                 self.constants[~step.y] if step.op == POWER else 0.0,
             )
             nodes[step.out] = node
+            self.look(1 + step.count)
         if backward:
             for i in range(self.output_count):
                 node = nodes[self.outputs[i]]
                 node._grad += 1.0 if seeds == NULL else read(seeds, row, i)
             for i in range(self.program.length - 1, -1, -1):
-                checked_step(nodes[self.program.code[i].out])
+                step = self.program.code + i
+                checked_step(nodes[step.out])
+                self.look(1 + step.count)
         return 0
 
     cdef list operand_slots(self, Instruction* step):
