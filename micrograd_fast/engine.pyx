@@ -16,7 +16,7 @@ from functools import partial
 
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from cpython.object cimport Py_GE, Py_GT, Py_LE, Py_LT, PyObject
+from cpython.object cimport Py_EQ, Py_GE, Py_GT, Py_LE, Py_LT, Py_NE, PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.limits cimport UINT_MAX
@@ -64,6 +64,7 @@ cdef extern from "Python.h":
         int (*tp_is_gc)(PyObject*) noexcept
         void (*tp_free)(void*) noexcept
         Py_hash_t (*tp_hash)(PyObject*) except -1
+        object (*tp_richcompare)(PyObject*, PyObject*, int)
         vectorcallfunc tp_vectorcall
         const char* tp_doc
         unsigned long tp_flags
@@ -370,8 +371,8 @@ cdef bint is_number(object x) except -1:
     np = sys.modules.get("numpy")
     if (
         np is None
-        or not isinstance(x, (np.floating, np.integer, np.bool_))
-        or isinstance(x, np.timedelta64)
+        or not issubclass(type(x), (np.floating, np.integer, np.bool_))
+        or issubclass(type(x), np.timedelta64)
     ):
         return False
     if not Py_TYPE(<PyObject*>x).tp_flags & Py_TPFLAGS_HEAPTYPE:  # it lives for ever
@@ -1071,6 +1072,14 @@ cdef class Value:
     def relu(self):
         """self where positive, else 0; nan for nan."""
         return unary(RELU, self)
+
+    # Those of object, which a class with __lt__ does not get from Cython.
+
+    def __eq__(self, other):
+        return (<TypeSlots*>object).tp_richcompare(<PyObject*>self, <PyObject*>other, Py_EQ)
+
+    def __ne__(self, other):
+        return (<TypeSlots*>object).tp_richcompare(<PyObject*>self, <PyObject*>other, Py_NE)
 
     def __lt__(self, other):
         return compare(Py_LT, self, other)

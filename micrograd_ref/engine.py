@@ -236,8 +236,8 @@ def _is_number(x: object) -> bool:
     np = sys.modules.get("numpy")
     return (
         np is not None
-        and isinstance(x, (np.floating, np.integer, np.bool_))
-        and not isinstance(x, np.timedelta64)
+        and issubclass(type(x), (np.floating, np.integer, np.bool_))
+        and not issubclass(type(x), np.timedelta64)
     )
 
 

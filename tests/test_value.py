@@ -668,3 +668,12 @@ def test_a_subclass_that_skips_the_initialiser_is_a_leaf_of_0(mg):
     v = Bare()
     (v + 1.0).backward()
     assert (v.data, v.grad, v.label, v._op, v._children) == (0.0, 1.0, "", "", ())
+
+
+def test_equality_is_identity(mg):
+    a, b = mg.Value(1.0), mg.Value(1.0)
+    assert a == a
+    assert a != b
+    assert a != 1.0
+    assert (a.__eq__(a), a.__ne__(a)) == (True, False)
+    assert a.__eq__(b) is a.__ne__(b) is NotImplemented
