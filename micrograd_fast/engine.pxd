@@ -1,6 +1,7 @@
 """A node's memory, and what other modules build from it.
 
-A Value is 64 bytes: the 16 of every Python object and the 48 below.
+A Value is 80 bytes: a garbage collector's header of 16, the 16 of every Python object, and the 48
+below.
 """
 
 from cpython.object cimport PyObject
@@ -8,6 +9,7 @@ from cpython.object cimport PyObject
 cdef enum Op:
     LEAF
     CUSTOM  # Value(data, children, op)
+    LOCAL  # Value(data, children, local_grads)
     ADD
     SUB
     MUL
@@ -29,7 +31,7 @@ cdef enum Op:
     SUM
 
 cdef enum Flag:
-    TRACKED = 1  # has a garbage collector's header in front
+    TRACKED = 1  # takes part in garbage collection
     VISITED = 2  # in a topological sort; clear whenever Python code can run
     CONSTANT = 4  # made from a number operand
     BLANK = 8  # made by __new__, still without __init__
@@ -37,14 +39,16 @@ cdef enum Flag:
 cdef union Second:
     PyObject* operand  # of a binary operation, owned
     double exponent  # of POWER
-    PyObject** block  # owned, of owned operands: DOT, SUM; CUSTOM has two more, name and closure
+    # Owned, of owned operands: DOT, SUM; CUSTOM has two more, name and closure; LOCAL has one more,
+    # name, and then a double for each operand.
+    PyObject** block
 
 cdef class Value:
     cdef double _data
     cdef double _grad
     cdef PyObject* first  # the operand, or the first of two, owned; adjoins second
     cdef Second second
-    cdef PyObject* _label  # an exact str, owned; NULL for ''
+    cdef PyObject* attributes  # a dict, the label among them, owned; NULL for none
     cdef unsigned char op
     cdef unsigned char flags
     cdef unsigned int count  # of operands
@@ -56,9 +60,10 @@ cdef struct Stack:
 
 cdef inline PyObject** operands(Value node) noexcept:
     """Where the node's count operands lie."""
-    if node.op == DOT or node.op == SUM or node.op == CUSTOM:
-        return node.second.block
-    return &node.first
+    return node.second.block if has_block(node.op) else &node.first
+
+cdef inline bint has_block(unsigned char op) noexcept:
+    return op == DOT or op == SUM or op == CUSTOM or op == LOCAL
 
 cdef extern from *:
     """

@@ -27,6 +27,7 @@ class Value:
     _children: for a custom operation, the Values that it was computed from, in operand order.
     _op: for a custom operation, its name.
     label: any string; shown by draw_dot.
+    local_grads: for a custom operation, the derivative with respect to each child, as a number.
 
     Operators and methods make new nodes: + - * / ** and negation, abs, exp, log, sqrt, sin, cos,
     tanh, sigmoid, relu. A number operand becomes a constant leaf. Values compare by their data
@@ -34,16 +35,29 @@ class Value:
     an invalid operation nan, and nothing raises.
 
     A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
-    arguments that adds into a.grad and b.grad.
+    arguments that adds into a.grad and b.grad. Or it is Value(data, (a, b), (da, db)), where da and
+    db are its local gradients: then backward adds da * out.grad and db * out.grad, in this order.
+    It is called 'custom', or by the name in Value(data, (a, b), 'name', local_grads=(da, db)).
+
+    A Value takes further attributes, v.name = x, which are copied and pickled with it. A label is
+    one of them. A cycle through them is freed by the garbage collector. For micrograd_fast there
+    is one that it does not see: c = v * 2 comes first, then v.list = [], then v.list.append(c).
+    Assigning v.list = [c] is seen, and so is a c that is made after v.list.
 
     Raises TypeError for data that is no real number (a Fraction or a Decimal is none: pass a float
-    of it), OverflowError for an int beyond a double.
+    of it), OverflowError for an int beyond a double, ValueError for another number of local
+    gradients than of children.
     """
 
     __array_ufunc__: None
 
     def __init__(
-        self, data: _Number, _children: Iterable[Value] = (), _op: str = "", label: str = ""
+        self,
+        data: _Number,
+        _children: Iterable[Value] = (),
+        _op: str | tuple[_Number, ...] | list[_Number] = "",
+        label: str = "",
+        local_grads: tuple[_Number, ...] | list[_Number] | None = None,
     ) -> None: ...
     @property
     def data(self) -> float:

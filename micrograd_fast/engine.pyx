@@ -13,6 +13,7 @@ import copyreg
 import sys
 from contextlib import contextmanager
 from functools import partial
+from gc import get_referents
 
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
@@ -34,13 +35,20 @@ cdef extern from *:
 
     #if defined(_MSC_VER)
     #define MG_OF_THIS_THREAD static __declspec(thread)
+    #define MG_NOINLINE static __declspec(noinline)
     #else
     #define MG_OF_THIS_THREAD static __thread
+    #define MG_NOINLINE static __attribute__((noinline))
     #endif
     MG_OF_THIS_THREAD int mg_running = 0;
     MG_OF_THIS_THREAD int mg_nested = 0;
-    MG_OF_THIS_THREAD int mg_releasing = 0;
-    MG_OF_THIS_THREAD PyObject *mg_dead = NULL;
+    typedef struct {
+        int running;    /* whether the operands of a node are being released */
+        PyObject *dead; /* nodes whose operands are still to be, linked by attributes */
+    } mg_release;
+    MG_OF_THIS_THREAD mg_release mg_thread_release = {0, NULL};
+    /* Inlined, every use of what it returns would look the thread up again. */
+    MG_NOINLINE mg_release *mg_release_of_thread(void) { return &mg_thread_release; }
 
     /* The new reference that an owned pointer is. */
     #define MG_TAKE(p) ((void *)(p))
@@ -49,8 +57,10 @@ cdef extern from *:
     # Each thread has these for itself.
     int running "mg_running"  # calls of backward
     int nested "mg_nested"  # calls of what calls itself through Python
-    int releasing "mg_releasing"  # whether the operands of a node are being released
-    PyObject* dead_list "mg_dead"  # nodes whose operands are still to be, linked by _label
+    ctypedef struct Release "mg_release":
+        bint running
+        PyObject* dead
+    Release* release_of_thread "mg_release_of_thread"() noexcept
 
 cdef extern from "Python.h":
     ctypedef int (*visitproc)(PyObject*, void*) noexcept
@@ -61,28 +71,29 @@ cdef extern from "Python.h":
         void (*tp_dealloc)(PyObject*) noexcept
         int (*tp_traverse)(PyObject*, visitproc, void*) noexcept
         int (*tp_clear)(PyObject*) noexcept
-        int (*tp_is_gc)(PyObject*) noexcept
         void (*tp_free)(void*) noexcept
         Py_hash_t (*tp_hash)(PyObject*) except -1
         object (*tp_richcompare)(PyObject*, PyObject*, int)
         vectorcallfunc tp_vectorcall
         const char* tp_doc
+        Py_ssize_t tp_dictoffset
         unsigned long tp_flags
     const unsigned long Py_TPFLAGS_HAVE_GC
+    const unsigned long Py_TPFLAGS_IMMUTABLETYPE
     const unsigned long Py_TPFLAGS_HEAPTYPE
     void PyType_Modified(TypeSlots*)
     TypeSlots* Py_TYPE(PyObject*) noexcept
     void Py_SET_REFCNT(PyObject*, Py_ssize_t) noexcept
-    PyObject* PyObject_Init(PyObject*, TypeSlots*) noexcept
-    void* PyObject_Malloc(size_t) noexcept
-    void PyObject_Free(void*) noexcept
     PyObject* _PyObject_GC_New(TypeSlots*) noexcept
     void PyObject_GC_Del(void*) noexcept
     void PyObject_GC_Track(PyObject*) noexcept
     void PyObject_GC_UnTrack(PyObject*) noexcept
+    bint PyObject_IS_GC(object) noexcept
     Py_ssize_t PyVectorcall_NARGS(size_t) noexcept
     object PyObject_Vectorcall(object, const_args*, size_t, PyObject*)
     int PyObject_GenericSetAttr(object, object, PyObject*) except -1
+    object PyObject_GenericGetDict(object, void*)
+    int PyObject_GenericSetDict(object, object, void*) except -1
     int PyErr_CheckSignals() except -1
     void PyErr_SetInterrupt() noexcept
     bint PyOS_InterruptOccurred() noexcept
@@ -153,7 +164,12 @@ cdef inline double data_of(PyObject* node) noexcept:
     return (<Value>node)._data
 
 cdef inline void add_grad(PyObject* node, double grad) noexcept:
-    (<Value>node)._grad += grad
+    # Written out: for += Cython holds the node meanwhile, which takes longer than the addition.
+    (<Value>node)._grad = (<Value>node)._grad + grad
+
+cdef inline double* slopes_of(Value node) noexcept:
+    """Of a LOCAL node."""
+    return <double*>(node.second.block + node.count + 1)
 
 cdef inline void dot_term_step(PyObject** pair, double g) noexcept:
     cdef double a = data_of(pair[0])
@@ -190,6 +206,10 @@ cdef inline void backward_step(Value node) noexcept:
             i -= 1
             add_grad(block[i], g)
         return
+    if op == LOCAL:
+        for i in range(node.count):
+            add_grad(block[i], slopes_of(node)[i] * g)
+        return
     a = data_of(x)
     if op == ADD: add_grad(x, g); add_grad(y, g)
     elif op == SUB: add_grad(x, g); add_grad(y, -g)
@@ -224,30 +244,32 @@ cdef dict OP_NAMES = {
 }
 
 
-# Memory. Built-in nodes hold only older nodes, so among themselves they form no cycles and stay
-# out of the garbage collector. A node takes part in collection, and only then has a collector's
-# header in front, if it is custom, an instance of a subclass, or has an operand that takes part.
+# Memory. In front of every node lies the header of a garbage collector: since CPython 3.14, freeing
+# may write there. But built-in nodes hold only older nodes, so among themselves they form no
+# cycles, and the collector need not know them. A node takes part in collection if it is a custom
+# one with a closure, an instance of a subclass, has an operand that takes part, or has an attribute
+# that may refer to others.
 
 cdef enum:
     FREE_LIST_LIMIT = 65536
 
-cdef PyObject* free_list = NULL  # nodes to use again, linked by _label
+cdef PyObject* free_list = NULL  # nodes to use again, linked by attributes
 cdef size_t free_count = 0
 
 cdef inline PyObject* allocate(Op op, unsigned int count, int tracked, double data) except NULL:
     """A node without its operands. Its maker sets them and passes it to finished."""
     global free_list, free_count
     cdef PyObject* node
-    if not tracked and free_list != NULL:
+    if free_list != NULL:
         node = free_list
-        free_list = (<Value>node)._label
+        free_list = (<Value>node).attributes
         free_count -= 1
         Py_SET_REFCNT(node, 1)
     else:
-        node = new_memory(tracked)
+        node = new_memory()
     (<Value>node)._data = data
     (<Value>node)._grad = 0.0
-    (<Value>node)._label = NULL
+    (<Value>node).attributes = NULL
     (<Value>node).op = op
     (<Value>node).flags = <unsigned char>tracked
     (<Value>node).count = count
@@ -259,44 +281,40 @@ cdef inline Value finished(PyObject* node, int tracked):
         PyObject_GC_Track(node)
     return checked(take(node)) if detecting else take(node)
 
-cdef PyObject* new_memory(int tracked) except NULL:
-    cdef PyObject* memory
-    if tracked:
-        memory = _PyObject_GC_New(VALUE)
-    else:
-        memory = <PyObject*>PyObject_Malloc(VALUE.tp_basicsize)
-        if memory != NULL:
-            PyObject_Init(memory, VALUE)
+cdef PyObject* new_memory() except NULL:
+    cdef PyObject* memory = _PyObject_GC_New(VALUE)
     if memory == NULL:
         raise MemoryError
     return memory
 
 cdef inline void free_memory(PyObject* self) noexcept:
     global free_list, free_count
-    if (<Value>self).flags & TRACKED:
-        PyObject_GC_Del(self)
-    elif free_count < FREE_LIST_LIMIT:
-        (<Value>self)._label = free_list
+    if free_count < FREE_LIST_LIMIT:
+        (<Value>self).attributes = free_list
         free_list = self
         free_count += 1
     else:
-        PyObject_Free(self)
+        PyObject_GC_Del(self)
 
 cdef void release_operands(PyObject* self) noexcept:
     """Turn a node into a leaf."""
-    cdef PyObject** held = operands(<Value>self)
-    cdef size_t count = (<Value>self).count
-    cdef size_t i
-    cdef Op op = <Op>(<Value>self).op
+    cdef PyObject** held
+    cdef size_t count, i
+    if has_block((<Value>self).op):
+        held, count = (<Value>self).second.block, held_by(<Value>self)
+        (<Value>self).op = LEAF
+        (<Value>self).count = 0
+        release_block(held, count)
+        return
+    held, count = &(<Value>self).first, (<Value>self).count
     (<Value>self).op = LEAF
     (<Value>self).count = 0
-    if op == CUSTOM:
-        count += 2
-    if op == CUSTOM or op == DOT or op == SUM:
-        release_block(held, count)
-    else:
-        for i in range(count):
-            Py_DECREF(<object>held[i])
+    for i in range(count):
+        Py_DECREF(<object>held[i])
+
+cdef inline size_t held_by(Value node) noexcept:
+    """How many references lie where its operands do."""
+    return node.count + (2 if node.op == CUSTOM else 1 if node.op == LOCAL else 0)
 
 cdef void release_block(PyObject** block, size_t count) noexcept:
     cdef size_t i
@@ -306,10 +324,10 @@ cdef void release_block(PyObject** block, size_t count) noexcept:
 
 cdef void value_dealloc(PyObject* self) noexcept:
     """Free a node, and without recursion whatever it was the last to hold."""
-    global dead_list, releasing
+    cdef Release* release
     if (<Value>self).flags & TRACKED:
         PyObject_GC_UnTrack(self)
-    Py_XDECREF((<Value>self)._label)
+    Py_XDECREF((<Value>self).attributes)
     if Py_TYPE(self) != VALUE:  # an instance of a subclass: CPython's trashcan limits the recursion
         release_operands(self)
         Py_TYPE(self).tp_free(self)
@@ -317,31 +335,30 @@ cdef void value_dealloc(PyObject* self) noexcept:
     if (<Value>self).op == LEAF:
         free_memory(self)
         return
-    if releasing:
-        (<Value>self)._label = dead_list
-        dead_list = self
+    release = release_of_thread()
+    if release.running:
+        (<Value>self).attributes = release.dead
+        release.dead = self
         return
-    releasing = True
+    release.running = True
     while True:
         release_operands(self)
         free_memory(self)
-        if dead_list == NULL:
+        if release.dead == NULL:
             break
-        self = dead_list
-        dead_list = (<Value>self)._label
-    releasing = False
-
-cdef int value_is_gc(PyObject* self) noexcept:
-    return Py_TYPE(self) != VALUE or (<Value>self).flags & TRACKED
+        self = release.dead
+        release.dead = (<Value>self).attributes
+    release.running = False
 
 cdef int value_traverse(PyObject* self, visitproc visit, void* arg) noexcept:
     cdef PyObject** held = operands(<Value>self)
-    cdef size_t count = (<Value>self).count
     cdef size_t i
     cdef int stop
-    if (<Value>self).op == CUSTOM:
-        count += 2
-    for i in range(count):
+    if (<Value>self).attributes != NULL:
+        stop = visit((<Value>self).attributes, arg)
+        if stop:
+            return stop
+    for i in range(held_by(<Value>self)):
         if held[i] != NULL:
             stop = visit(held[i], arg)
             if stop:
@@ -349,10 +366,56 @@ cdef int value_traverse(PyObject* self, visitproc visit, void* arg) noexcept:
     return 0
 
 cdef int value_clear(PyObject* self) noexcept:
-    # Every cycle runs through a custom node or through the attributes of a subclass.
+    # Every cycle runs through a closure or through attributes.
+    cdef PyObject* attributes = (<Value>self).attributes
+    (<Value>self).attributes = NULL
+    Py_XDECREF(attributes)
     if (<Value>self).op == CUSTOM:
         release_operands(self)
     return 0
+
+cdef inline void take_part(PyObject* node) noexcept:
+    if not (<Value>node).flags & TRACKED:
+        (<Value>node).flags = (<Value>node).flags | TRACKED
+        PyObject_GC_Track(node)
+
+cdef int refer(PyObject* node, object x) except -1:
+    """Take note that a node has an attribute x."""
+    if PyObject_IS_GC(x):
+        take_part(node)
+        show_nodes(x)
+    return 0
+
+cdef int show_nodes(object x) except -1:
+    """Let what is made already take part: the nodes in x with an operand that takes part.
+
+    In x: under a Value, in its attributes, and in a list, tuple, dict or set.
+    """
+    cdef list pending = [x]
+    cdef set seen = set()
+    cdef Value node
+    while pending:
+        x = pending.pop()
+        if id(x) in seen or not isinstance(x, (Value, list, tuple, dict, set, frozenset)):
+            continue
+        seen.add(id(x))
+        if not isinstance(x, Value):
+            pending += get_referents(x)
+            continue
+        for node in graph_under(x):
+            seen.add(id(node))
+            if has_tracked_operand(node):
+                take_part(<PyObject*>node)
+            if node.attributes != NULL:
+                pending.append(<object>node.attributes)
+    return 0
+
+cdef bint has_tracked_operand(Value node) noexcept:
+    cdef size_t i
+    for i in range(node.count):
+        if (<Value>operands(node)[i]).flags & TRACKED:
+            return True
+    return False
 
 
 # From what a user writes to doubles and nodes.
@@ -756,7 +819,7 @@ cdef int topological_order(
             clear_visited(order)
             for i in range(pending.size):
                 entry = <size_t>pending.items[i]
-                (<Value><PyObject*>(entry & ~<size_t>COMPLETE)).flags &= ~VISITED
+                clear_flag(<PyObject*>(entry & ~<size_t>COMPLETE))
         stack_free(&pending)
         if outcome == NO_MEMORY:
             raise MemoryError
@@ -790,7 +853,7 @@ cdef Outcome sort(
             pending.size -= 1
         else:
             # A flag, not a set: clearing it again is all that being visited costs.
-            (<Value>node).flags |= VISITED
+            (<Value>node).flags = (<Value>node).flags | VISITED
             pending.items[pending.size - 1] = <PyObject*>(entry | COMPLETE)
             held = operands(<Value>node)
             i = (<Value>node).count
@@ -811,7 +874,10 @@ cdef inline bint has_step(PyObject* node) noexcept:
 cdef void clear_visited(Stack* order) noexcept:
     cdef size_t i
     for i in range(order.size):
-        (<Value>order.items[i]).flags &= ~VISITED
+        clear_flag(order.items[i])
+
+cdef inline void clear_flag(PyObject* node) noexcept:
+    (<Value>node).flags = (<Value>node).flags & ~VISITED
 
 cdef enum:
     DEEPEST = 100  # calls of backward within backward
@@ -827,9 +893,13 @@ cdef int run_backward(PyObject* root) except -1:
     stack_init(&order)
     try:
         topological_order(&root, 1, False, &order)
+        if (<Value>root).flags & TRACKED:  # as everything is that has a closure under it
+            clear_visited(&order)
+            for i in range(order.size):
+                check_step(<Value>order.items[i])
         for i in range(order.size):
             node = order.items[i]
-            (<Value>node).flags &= ~VISITED
+            clear_flag(node)
             if (<Value>node).count:
                 (<Value>node)._grad = 0.0
         (<Value>root)._grad = 1.0
@@ -861,15 +931,26 @@ cdef int python_step(Value node) except -1:
     return 0
 
 def _step(Value node not None):
-    """Add a built-in node's gradient into its operands."""
+    """Add a node's gradient into its operands, if it has no closure for that."""
     if node.op != CUSTOM:
         backward_step(node)
+    elif node.count:
+        raise ValueError(
+            f"the custom operation {node._op!r} has no _backward: assign one (lambda: None passes "
+            "no gradient), or make it with local_grads"
+        )
 
-def _no_step():
-    """The _backward of a custom operation until one is assigned."""
+cdef int check_step(Value node) except -1:
+    """Raise what a step would that was never assigned; a subclass may have its own."""
+    if node.op == CUSTOM and node.second.block[node.count + 1] == NULL:
+        if type(node) is Value or type(node)._backward is Value._backward:
+            _step(node)
+    return 0
 
 
-cdef tuple FIELDS = ("data", "grad", "label", "_op", "_children", "_prev", "_backward")
+cdef tuple FIELDS = (
+    "data", "grad", "label", "_op", "_children", "_prev", "_backward", "_local_grads"
+)
 
 cdef object fixed(str name):
     return AttributeError(f"{name} of a Value cannot be changed: make a new Value")
@@ -885,6 +966,7 @@ cdef class Value:
     _children: for a custom operation, the Values that it was computed from, in operand order.
     _op: for a custom operation, its name.
     label: any string; shown by draw_dot.
+    local_grads: for a custom operation, the derivative with respect to each child, as a number.
 
     Operators and methods make new nodes: + - * / ** and negation, abs, exp, log, sqrt, sin, cos,
     tanh, sigmoid, relu. A number operand becomes a constant leaf. Values compare by their data
@@ -892,10 +974,18 @@ cdef class Value:
     an invalid operation nan, and nothing raises.
 
     A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
-    arguments that adds into a.grad and b.grad.
+    arguments that adds into a.grad and b.grad. Or it is Value(data, (a, b), (da, db)), where da and
+    db are its local gradients: then backward adds da * out.grad and db * out.grad, in this order.
+    It is called 'custom', or by the name in Value(data, (a, b), 'name', local_grads=(da, db)).
+
+    A Value takes further attributes, v.name = x, which are copied and pickled with it. A label is
+    one of them. A cycle through them is freed by the garbage collector. For micrograd_fast there
+    is one that it does not see: c = v * 2 comes first, then v.list = [], then v.list.append(c).
+    Assigning v.list = [c] is seen, and so is a c that is made after v.list.
 
     Raises TypeError for data that is no real number (a Fraction or a Decimal is none: pass a float
-    of it), OverflowError for an int beyond a double.
+    of it), OverflowError for an int beyond a double, ValueError for another number of local
+    gradients than of children.
     """
 
     __array_ufunc__ = None  # NumPy leaves every operator with a Value to the Value
@@ -904,8 +994,8 @@ cdef class Value:
         # A leaf of 0.0 until __init__ has run, so that no Value is ever without its fields.
         self.flags = TRACKED | BLANK
 
-    def __init__(self, data, _children=(), _op="", label=""):
-        initialise(self, data, _children, _op, label)
+    def __init__(self, data, _children=(), _op="", label="", local_grads=None):
+        initialise(self, data, _children, _op, label, local_grads)
 
     @property
     def data(self):
@@ -937,7 +1027,7 @@ cdef class Value:
     @property
     def _op(self):
         """The operation that made this node, '' for a leaf."""
-        if self.op == CUSTOM:
+        if self.op == CUSTOM or self.op == LOCAL:
             return <object>self.second.block[self.count]
         if self.op == POWER:
             return f"**{self.second.exponent:g}"
@@ -971,11 +1061,10 @@ cdef class Value:
 
         Assignable on a custom operation, AttributeError elsewhere.
         """
-        cdef PyObject* closure
-        if self.op != CUSTOM:
-            return partial(_step, self)
-        closure = self.second.block[self.count + 1]
-        return _no_step if closure == NULL else <object>closure
+        cdef PyObject* closure = NULL
+        if self.op == CUSTOM:
+            closure = self.second.block[self.count + 1]
+        return partial(_step, self) if closure == NULL else <object>closure
 
     @_backward.setter
     def _backward(self, closure):
@@ -991,17 +1080,44 @@ cdef class Value:
         self.second.block[self.count + 1] = <PyObject*>closure
         Py_XDECREF(old)
 
+    @property
+    def _local_grads(self):
+        """What this node's step adds to each operand's grad of 0.0 if its own grad is 1.0.
+
+        In operand order; () for a leaf, AttributeError for a custom operation with a _backward.
+        """
+        return local_grads_of(self)
+
+    @_local_grads.setter
+    def _local_grads(self, _):
+        raise fixed("_local_grads")
+
+    @property
+    def __dict__(self):
+        take_part(<PyObject*>self)  # whoever has the dictionary may put anything into it
+        return PyObject_GenericGetDict(self, NULL)
+
+    @__dict__.setter
+    def __dict__(self, attributes):
+        PyObject_GenericSetDict(self, attributes, NULL)
+        refer(<PyObject*>self, attributes)
+
+    def __setattr__(self, name, x):
+        PyObject_GenericSetAttr(self, name, <PyObject*>x)
+        if self.attributes != NULL or type(self) is not Value:
+            refer(<PyObject*>self, x)
+
     def __delattr__(self, name):
         if name in FIELDS:
             raise AttributeError(f"{name} of a Value cannot be deleted")
         PyObject_GenericSetAttr(self, name, NULL)
 
     def __sizeof__(self):
-        cdef Py_ssize_t size = VALUE.tp_basicsize - (0 if self.flags & TRACKED else HEADER_BY_TYPE)
-        if self.op == CUSTOM:
-            size += (self.count + 2) * sizeof(PyObject*)
-        elif self.op == DOT or self.op == SUM:
-            size += self.count * sizeof(PyObject*)
+        cdef Py_ssize_t size = VALUE.tp_basicsize
+        if has_block(self.op):
+            size += held_by(self) * sizeof(PyObject*)
+        if self.op == LOCAL:
+            size += self.count * sizeof(double)
         return size
 
     def backward(self):
@@ -1012,6 +1128,8 @@ cdef class Value:
         memory alone. An exception from a custom operation propagates: the grads are then
         incomplete, the graph is as before. A custom operation may call backward itself, which is a
         RecursionError beyond 100 deep. Cost: proportional to the number of nodes and operands.
+        Raises ValueError if a custom operation has children and no _backward, and then changes
+        nothing.
         """
         run_backward(<PyObject*>self)
 
@@ -1108,12 +1226,15 @@ cdef class Value:
 
     def __reduce__(self):
         if self.op == LEAF:
-            fields = type(self), self._data, self._grad, label_of(self), bool(self.flags & CONSTANT)
-            return _restore_leaf, fields, subclass_state(self)
+            fields = type(self), self._data, self._grad, bool(self.flags & CONSTANT)
+            return _restore_leaf, fields, attributes_of([self])
         # The whole graph in one flat list, so that its depth does not matter.
         order = graph_under(self)
         numbers = {id(node): i for i, node in enumerate(order)}
-        return _restore_graph, ([saved(node, numbers) for node in order],)
+        return _restore_graph, ([saved(node, numbers) for node in order],), attributes_of(order)
+
+    def __setstate__(self, state):
+        set_attributes(graph_under(self), state)
 
 
 cdef object html_table(Value node):
@@ -1143,57 +1264,118 @@ cdef tuple tuple_of_values(object children):
             raise TypeError(f"a child of a Value must be a Value, not '{type_name(child)}'")
     return children
 
+cdef dict own_attributes(Value node):
+    """Its attributes; whoever puts something there says so to refer."""
+    return PyObject_GenericGetDict(node, NULL)
+
 cdef object label_of(Value node):
     """Its label, without a property of a subclass, which would run Python."""
-    return "" if node._label == NULL else <object>node._label
+    return "" if node.attributes == NULL else (<dict>node.attributes).get("label", "")
 
-cdef inline void set_label(Value node, object label) noexcept:
-    """label: an exact str."""
-    cdef PyObject* old = node._label
-    if label == "":
-        node._label = NULL
-    else:
-        Py_INCREF(label)
-        node._label = <PyObject*>label
-    Py_XDECREF(old)
+cdef int set_label(Value node, object label) except -1:
+    if label:
+        own_attributes(node)["label"] = label
+    elif node.attributes != NULL:
+        (<dict>node.attributes).pop("label", None)
+    return 0
 
-cdef int initialise(Value node, object data, object operands, object op, object label) except -1:
-    """What the constructor does to a blank Value; operands and op ask for a tracked one."""
+cdef tuple slopes_from(object local_grads, size_t children):
+    if not isinstance(local_grads, (tuple, list)):
+        raise TypeError(
+            "the local gradients of a Value must be a tuple or list of numbers, "
+            f"not '{type_name(local_grads)}'"
+        )
+    cdef tuple slopes = tuple(
+        [number(x, "a local gradient of a Value") for x in tuple(local_grads)]
+    )
+    if <size_t>len(slopes) != children:
+        raise ValueError(
+            f"a Value expects a local gradient for each child, got {len(slopes)} local gradients "
+            f"and {children} children"
+        )
+    return slopes
+
+cdef tuple local_grads_of(Value node):
+    global detecting
+    cdef int was_detecting = detecting
+    cdef Value x, copy
+    if node.op == CUSTOM and node.count:
+        raise AttributeError(
+            f"the custom operation {node._op!r} has no _local_grads: its step is its _backward"
+        )
+    if node.count == 0:
+        return ()
+    if node.op == LOCAL:
+        return tuple([0.0 + slope for slope in exact_slopes(node)])
+    # What the step adds to the grads of other leaves.
+    cdef list leaves = [leaf((<Value>child)._data) for child in children_of(node)]
+    detecting = 0
+    try:
+        copy = node_of(<Op>node.op, leaves, node.second.exponent)
+    finally:
+        detecting = was_detecting
+    copy._data, copy._grad = node._data, 1.0
+    backward_step(copy)
+    return tuple([x._grad for x in leaves])
+
+cdef tuple exact_slopes(Value node):
+    return tuple([slopes_of(node)[i] for i in range(node.count)])
+
+cdef int initialise(
+    Value node, object data, object operands, object op, object label, object local_grads
+) except -1:
+    """What the constructor does to a blank Value."""
     cdef double value = number(data, "the data of a Value")
     cdef tuple children = tuple_of_values(operands)
-    cdef size_t n = len(children), i
-    cdef PyObject** block
+    cdef tuple slopes = None
+    cdef size_t n = len(children)
+    if local_grads is None and isinstance(op, (tuple, list)):
+        op, local_grads = "", op
     op = string(op, "_op")
+    if local_grads is not None:
+        slopes = slopes_from(local_grads, n)
+        if n and not op:
+            op = "custom"
     label = string(label, "label")
     if detecting:
         check_forward(op, children, value)
     # Last, for what came before may run Python, which may do the same.
     if not node.flags & BLANK:
         raise TypeError("a Value is initialised once: make a new one")
-    if n or op:
-        block = new_block(n + 2)
+    if label:
+        set_label(node, label)
+    if slopes is not None and n:
+        set_operands(node, LOCAL, children, op, n + 1 + n)
         for i in range(n):
-            block[i] = hold(<PyObject*>children[i])
-        Py_INCREF(op)
-        block[n] = <PyObject*>op
-        block[n + 1] = NULL
-        node.second.block = block
-        node.count = <unsigned int>n
-        node.op = CUSTOM
-    set_label(node, label)
+            slopes_of(node)[i] = slopes[i]
+        if has_tracked_operand(node):
+            take_part(<PyObject*>node)
+    elif n or op:
+        set_operands(node, CUSTOM, children, op, n + 2)
+        node.second.block[n + 1] = NULL
+        take_part(<PyObject*>node)
     node._data = value
     node.flags &= ~BLANK
     return 0
 
-def _construct(data, _children=(), _op="", label=""):
-    """Value(...) for exact Values: a plain leaf stays out of the garbage collector."""
-    cdef bint plain = (
-        type(_children) is tuple and not <tuple>_children and type(_op) is str and not <str>_op
-    )
-    cdef int tracked = 0 if plain else TRACKED
-    cdef Value node = finished(allocate(LEAF, 0, tracked, 0.0), tracked)
+cdef int set_operands(Value node, Op op, tuple children, object name, size_t size) except -1:
+    """Turn a blank node into one with a block of so many items, the operands and the name first."""
+    cdef PyObject** block = new_block(size)
+    cdef size_t n = len(children), i
+    for i in range(n):
+        block[i] = hold(<PyObject*>children[i])
+    Py_INCREF(name)
+    block[n] = <PyObject*>name
+    node.second.block = block
+    node.count = <unsigned int>n
+    node.op = op
+    return 0
+
+def _construct(data, _children=(), _op="", label="", local_grads=None):
+    """Value(...) for exact Values: what needs no garbage collector stays out of it."""
+    cdef Value node = leaf(0.0)
     node.flags |= BLANK
-    initialise(node, data, _children, _op, label)
+    initialise(node, data, _children, _op, label, local_grads)
     return node
 
 cdef object construct(PyObject* kind, const_args* args, size_t nargs, PyObject* names):
@@ -1207,7 +1389,8 @@ cdef object constructor = _construct
 
 
 # Pickling. A graph is a list of its nodes in topological order: leaves as they are, which keeps
-# those that are pickled along with it the same objects, and other nodes as tuples.
+# those that are pickled along with it the same objects, and other nodes as tuples. Attributes come
+# after the nodes, for they may refer to them.
 
 cdef dict OP_CODES = {name: op for op, name in OP_NAMES.items()}
 
@@ -1224,19 +1407,19 @@ cdef list graph_under(Value root):
         stack_free(&order)
 
 cdef object saved(Value node, dict numbers):
-    cdef PyObject* closure
+    cdef PyObject* closure = NULL
     if node.op == LEAF:
         return node
     detail = None
     if node.op == POWER:
         detail = node.second.exponent
+    elif node.op == LOCAL:
+        detail = type(node), None, exact_slopes(node)
     elif node.op == CUSTOM:
         closure = node.second.block[node.count + 1]
-        detail = (
-            type(node), None if closure == NULL else <object>closure, subclass_state(node)
-        )
+        detail = type(node), None if closure == NULL else <object>closure, None
     operands = tuple([numbers[id(x)] for x in children_of(node)])
-    return node._op, detail, operands, node._data, node._grad, label_of(node)
+    return node._op, detail, operands, node._data, node._grad
 
 def _restore_graph(saved):
     cdef list nodes = []
@@ -1245,20 +1428,18 @@ def _restore_graph(saved):
         if isinstance(entry, Value):
             nodes.append(entry)
             continue
-        name, detail, numbers, data, grad, label = entry
+        name, detail, numbers, data, grad = entry
         operands = tuple([nodes[i] for i in numbers])
         if isinstance(detail, tuple):
-            kind, closure, state = detail
+            kind, closure, slopes = detail
             node = blank(kind)
-            initialise(node, data, operands, name, "")
+            initialise(node, data, operands, name, "", slopes)
             if closure is not None:
                 node._backward = closure
-            set_subclass_state(node, state)
         else:
             node = restored(name, detail, operands)
             node._data = data
         node._grad = grad
-        set_label(node, string(label, "label"))
         nodes.append(node)
     return nodes[-1]
 
@@ -1297,27 +1478,38 @@ cdef Value blank(object kind):
         raise TypeError(f"this is not the state of a Value: {type_name(node)!r} is not new")
     return <Value>node
 
-def _restore_leaf(kind, data, grad, label, constant):
+def _restore_leaf(kind, data, grad, constant):
     cdef Value node = leaf(0.0) if kind is Value else blank(kind)
     node._data, node._grad = data, grad
-    set_label(node, string(label, "label"))
     node.flags = (node.flags & TRACKED) | (CONSTANT if constant else 0)
     return node
 
-cdef object subclass_state(Value node):
-    """The attributes that a subclass adds, None if there are none."""
-    if type(node) is Value:
-        return None
-    names = sorted(set(copyreg._slotnames(type(node))))
-    slots = {name: getattr(node, name) for name in names if hasattr(node, name)}
-    attributes = getattr(node, "__dict__", None)
-    return (attributes, slots) if attributes or slots else None
+cdef object attributes_of(list order):
+    """The attributes of a graph's last node, and of those before it that have operands.
 
-cdef int set_subclass_state(Value node, object state) except -1:
-    if state is not None:
-        attributes, slots = state
-        for name, value in {**(attributes or {}), **slots}.items():
-            setattr(node, name, value)
+    By number, and in two dictionaries: the node's own, and that of the slots of its class.
+    None if there are none.
+    """
+    cdef dict found = {}
+    cdef Value node
+    for i, node in enumerate(order):
+        if node is not order[-1] and node.op == LEAF:
+            continue
+        slots = {}
+        if type(node) is not Value:
+            names = sorted(set(copyreg._slotnames(type(node))))
+            slots = {name: getattr(node, name) for name in names if hasattr(node, name)}
+        if node.attributes != NULL and <dict>node.attributes or slots:
+            found[i] = own_attributes(node).copy(), slots
+    return found or None
+
+cdef int set_attributes(list order, dict found) except -1:
+    for i, (attributes, slots) in found.items():
+        own_attributes(order[i]).update(attributes)
+        for x in attributes.values():
+            refer(<PyObject*>order[i], x)
+        for name, x in slots.items():
+            setattr(order[i], name, x)
     return 0
 
 
@@ -1353,16 +1545,13 @@ cdef int give_signature(object kind, str signature) except -1:
     (<TypeSlots*>kind).tp_doc = doc
     return 0
 
-give_signature(Value, "(data, _children=(), _op='', label='')")
+give_signature(Value, "(data, _children=(), _op='', label='', local_grads=None)")
 VALUE.tp_dealloc = value_dealloc
 VALUE.tp_traverse = value_traverse
 VALUE.tp_clear = value_clear
-VALUE.tp_is_gc = value_is_gc
 VALUE.tp_vectorcall = construct
-VALUE.tp_flags |= Py_TPFLAGS_HAVE_GC
+VALUE.tp_flags |= Py_TPFLAGS_HAVE_GC  # from here on there may be nodes
+VALUE.tp_flags &= ~Py_TPFLAGS_IMMUTABLETYPE  # a program may add methods
+cdef Value example = leaf(0.0)
+VALUE.tp_dictoffset = <char*>&example.attributes - <char*><PyObject*>example
 PyType_Modified(VALUE)
-
-# On some versions of CPython, sys.getsizeof adds a collector's header to every object of a type
-# that can have one, also to those that have none.
-cdef Py_ssize_t HEADER_BY_TYPE = 0
-HEADER_BY_TYPE = sys.getsizeof(leaf(0.0)) - VALUE.tp_basicsize

@@ -17,7 +17,7 @@
 
 /* As in engine.pxd. */
 enum {
-    LEAF, CUSTOM, ADD, SUB, MUL, DIV, MAX, POW, POWER, NEG, ABS, EXP, LOG, SQRT, SIN, COS, TANH,
+    LEAF, CUSTOM, LOCAL, ADD, SUB, MUL, DIV, MAX, POW, POWER, NEG, ABS, EXP, LOG, SQRT, SIN, COS, TANH,
     SIGMOID, RELU, DOT, SUM,
     DOT_SHARED, /* a DOT over pairs of a slot that varies and a shared one */
     DOT_SWAPPED /* the same, recorded with the shared one first */

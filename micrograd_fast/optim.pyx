@@ -93,7 +93,7 @@ class SGD(_Optimizer):
             change = p._grad
             if momentum != 0:
                 change = velocity[i] = momentum * velocity[i] + p._grad
-            p._data -= lr * change
+            p._data = p._data - lr * change
 
 
 class Adam(_Optimizer):
@@ -130,4 +130,4 @@ class Adam(_Optimizer):
             mean[i] = beta1 * mean[i] + (1.0 - beta1) * g
             square[i] = beta2 * square[i] + (1.0 - beta2) * (g * g)
             root = sqrt(square[i] / correction2)
-            p._data -= lr * (mean[i] / correction1) / (root + eps)
+            p._data = p._data - lr * (mean[i] / correction1) / (root + eps)

@@ -18,7 +18,7 @@ from libc.string cimport memcmp, memcpy, memset, strcmp
 from libc.time cimport CLOCKS_PER_SEC, clock, clock_t
 
 from .engine cimport (
-    ADD, CONSTANT, CUSTOM, DOT, LEAF, MUL, NEG, POWER, SUM, VISITED, Op, Stack, Value,
+    ADD, CONSTANT, CUSTOM, DOT, LEAF, LOCAL, MUL, NEG, POWER, SUM, VISITED, Op, Stack, Value,
     checked_step, give_signature, is_detecting, label_of, node_of, operands, stack_free, stack_init,
     topological_order, tuple_items, type_name,
 )
@@ -122,7 +122,7 @@ cdef class Recording:
 
     cdef int read(self, tuple outputs, tuple inputs) except -1:
         cdef Value x, node
-        cdef object custom = None
+        cdef Value custom = None
         cdef Py_ssize_t i, results = -1, missing = -1, listed = 0
         cdef bint repeated = len({id(x) for x in inputs}) != len(inputs)
         topological_order(tuple_items(outputs), len(outputs), True, &self.order)
@@ -135,10 +135,10 @@ cdef class Recording:
         # The flags go before Python can run again, which making an error may let it.
         for i in range(<Py_ssize_t>self.order.size):
             node = <Value>self.order.items[i]
-            node.flags &= ~VISITED
+            node.flags = node.flags & ~VISITED
             if node.op == DOT or node.op == SUM:
                 listed += node.count
-            elif node.op == CUSTOM and custom is None:
+            elif (node.op == CUSTOM or node.op == LOCAL) and custom is None:
                 custom = node
         if repeated:
             raise ValueError("a Tape expects each input once, got one twice")
@@ -151,7 +151,8 @@ cdef class Recording:
                 f"input {missing} is not in the graph of {self.order.size} nodes under the output"
             )
         if custom is not None:
-            raise ValueError(f"a Tape cannot replay the custom operation {custom._op!r}")
+            reason = ": its local gradients are those of one row" if custom.op == LOCAL else ""
+            raise ValueError(f"a Tape cannot replay the custom operation {custom._op!r}{reason}")
         if listed + 5 * <Py_ssize_t>self.order.size > INT32_MAX:
             raise ValueError(
                 f"a Tape holds up to {INT32_MAX} operands and nodes, where a node counts for 5, "
@@ -840,7 +841,7 @@ cdef class Tape:
             PyBuffer_Release(&view)
         for i in range(len(self._parameters)):
             p = <Value>self._parameters[i]
-            p._grad += self.block.shared_grads[self.program.constants + i]
+            p._grad = p._grad + self.block.shared_grads[self.program.constants + i]
         self.gradient = out
         return 0
 

@@ -133,6 +133,8 @@ class Operation(NamedTuple):
     forward: Callable[..., float]  # (operands' data ...) -> data
     backward: Callable[..., Sequence[float]]  # (g, out, operands' data ...) -> one gradient each
     exponent: float | None = None  # of a constant power
+    custom: bool = False  # computed by its author, without forward
+    slopes: tuple[float, ...] | None = None  # of a custom operation, its local gradients if given
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _operation, (self.name, self.exponent)
@@ -166,6 +168,31 @@ def constant_power(k: float) -> Operation:
         lambda a: power(a, k),
         lambda g, out, a: (k * power(a, k - 1) * g if k != 0 else 0.0,),
         k,
+    )
+
+
+def custom_operation(name: str) -> Operation:
+    """One whose step is the closure that its author assigns to the node."""
+
+    def backward(g: float, out: float, *operands: float) -> tuple[float, ...]:
+        if operands:
+            raise ValueError(
+                f"the custom operation {name!r} has no _backward: assign one (lambda: None passes "
+                "no gradient), or make it with local_grads"
+            )
+        return ()
+
+    return Operation(name, float, backward, custom=True)
+
+
+def local_operation(name: str, slopes: tuple[float, ...]) -> Operation:
+    """One that passes slope * g to each operand."""
+    return Operation(
+        name or "custom",
+        float,
+        lambda g, out, *operands: [slope * g for slope in slopes],
+        custom=True,
+        slopes=slopes,
     )
 
 
@@ -340,7 +367,7 @@ def _finite(values: Iterable[Value]) -> bool:
 
 
 def _described(operands: Sequence[Value]) -> str:
-    shown = [repr(x._data) + (f" ({x._label!r})" if x._label else "") for x in operands[:8]]
+    shown = [repr(x._data) + (f" ({_label(x)!r})" if _label(x) else "") for x in operands[:8]]
     return ", ".join(shown) + (", ..." if len(operands) > 8 else "")
 
 
@@ -415,18 +442,17 @@ class _Fields:
     """What a Value holds: the fields of a leaf of 0.0, until __init__ has run."""
 
     __slots__ = (
+        "__dict__",
         "_closure",
         "_constant",
         "_data",
         "_grad",
         "_initialised",
-        "_label",
         "_operands",
         "_operation",
     )
     _data: float
     _grad: float
-    _label: str
     _operation: Operation
     _operands: tuple[Value, ...]
     _closure: Callable[[], object] | None
@@ -436,7 +462,6 @@ class _Fields:
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = object.__new__(cls)
         self._data = self._grad = 0.0
-        self._label = ""
         self._operation, self._operands, self._closure = _LEAF, (), None
         self._constant = self._initialised = False
         return self
@@ -449,6 +474,7 @@ class Value(_Fields):
     _children: for a custom operation, the Values that it was computed from, in operand order.
     _op: for a custom operation, its name.
     label: any string; shown by draw_dot.
+    local_grads: for a custom operation, the derivative with respect to each child, as a number.
 
     Operators and methods make new nodes: + - * / ** and negation, abs, exp, log, sqrt, sin, cos,
     tanh, sigmoid, relu. A number operand becomes a constant leaf. Values compare by their data
@@ -456,33 +482,54 @@ class Value(_Fields):
     an invalid operation nan, and nothing raises.
 
     A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
-    arguments that adds into a.grad and b.grad.
+    arguments that adds into a.grad and b.grad. Or it is Value(data, (a, b), (da, db)), where da and
+    db are its local gradients: then backward adds da * out.grad and db * out.grad, in this order.
+    It is called 'custom', or by the name in Value(data, (a, b), 'name', local_grads=(da, db)).
+
+    A Value takes further attributes, v.name = x, which are copied and pickled with it. A label is
+    one of them. A cycle through them is freed by the garbage collector. For micrograd_fast there
+    is one that it does not see: c = v * 2 comes first, then v.list = [], then v.list.append(c).
+    Assigning v.list = [c] is seen, and so is a c that is made after v.list.
 
     Raises TypeError for data that is no real number (a Fraction or a Decimal is none: pass a float
-    of it), OverflowError for an int beyond a double.
+    of it), OverflowError for an int beyond a double, ValueError for another number of local
+    gradients than of children.
     """
 
     __slots__ = ()
     __array_ufunc__ = None  # NumPy leaves every operator with a Value to the Value
 
     def __init__(
-        self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = ""
+        self,
+        data: Any,
+        _children: Iterable[Value] = (),
+        _op: Any = "",
+        label: str = "",
+        local_grads: Any = None,
     ) -> None:
         number = _number(data, "the data of a Value")
         children = tuple(_children)
         for child in children:
             if not _is_value(child):
                 raise TypeError(f"a child of a Value must be a Value, not '{_type_name(child)}'")
-        operation = Operation(_string(_op, "_op"), float, lambda g, out, *operands: ())
-        name = _string(label, "label")
+        if issubclass(type(_op), (tuple, list)) and local_grads is None:
+            _op, local_grads = "", _op
+        name = _string(_op, "_op")
+        slopes = None if local_grads is None else _slopes(local_grads, len(children))
+        operation = _LEAF
+        if slopes:
+            operation = local_operation(name, slopes)
+        elif children or name:
+            operation = custom_operation(name)
+        label = _string(label, "label")
         _check_forward(operation.name, children, number)
         # Last, for what came before may run Python, which may do the same.
         if self._initialised:
             raise TypeError("a Value is initialised once: make a new one")
-        self._label = name
-        self._data, self._operands, self._initialised = number, children, True
-        if children or operation.name:
-            self._operation, self._closure = operation, _no_step
+        self._data, self._operation, self._operands = number, operation, children
+        self._initialised = True
+        if label:
+            _set_label(self, label)
 
     @property
     def data(self) -> float:
@@ -505,11 +552,11 @@ class Value(_Fields):
     @property
     def label(self) -> str:
         """A name to show in drawings."""
-        return self._label
+        return _label(self)
 
     @label.setter
     def label(self, x: str) -> None:
-        self._label = _string(x, "label")
+        _set_label(self, _string(x, "label"))
 
     @property
     def _op(self) -> str:
@@ -548,13 +595,30 @@ class Value(_Fields):
 
     @_backward.setter
     def _backward(self, closure: Callable[[], object]) -> None:
-        if self._closure is None:
+        if not _is_custom(self._operation):
             raise AttributeError(
                 "_backward can be set only on a custom operation, Value(data, children, op)"
             )
         if not callable(closure):
             raise TypeError(f"_backward must be callable, not '{_type_name(closure)}'")
         self._closure = closure
+
+    @property
+    def _local_grads(self) -> tuple[float, ...]:
+        """What this node's step adds to each operand's grad of 0.0 if its own grad is 1.0.
+
+        In operand order; () for a leaf, AttributeError for a custom operation with a _backward.
+        """
+        if _is_custom(self._operation) and self._operands:
+            raise AttributeError(
+                f"the custom operation {self._op!r} has no _local_grads: its step is its _backward"
+            )
+        data = [x._data for x in self._operands]
+        return tuple(0.0 + slope for slope in self._operation.backward(1.0, self._data, *data))
+
+    @_local_grads.setter
+    def _local_grads(self, _: object) -> NoReturn:
+        raise _fixed("_local_grads")
 
     def __delattr__(self, name: str) -> None:
         if name in _FIELDS:
@@ -569,9 +633,13 @@ class Value(_Fields):
         memory alone. An exception from a custom operation propagates: the grads are then
         incomplete, the graph is as before. A custom operation may call backward itself, which is a
         RecursionError beyond 100 deep. Cost: proportional to the number of nodes and operands.
+        Raises ValueError if a custom operation has children and no _backward, and then changes
+        nothing.
         """
         with _one_pass():
             order = _topological_order([self])
+            for node in order:
+                _check_step(node)
             for node in order:
                 if node._operands:
                     node._grad = 0.0
@@ -677,79 +745,123 @@ class Value(_Fields):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._operation is _LEAF:
-            fields = type(self), self._data, self._grad, self._label, self._constant
-            return _restore_leaf, fields, _subclass_state(self)
+            fields = type(self), self._data, self._grad, self._constant
+            return _restore_leaf, fields, _attributes([self])
         # The whole graph in one flat list, so that its depth does not matter.
         order = _topological_order([self])
         numbers = {id(node): i for i, node in enumerate(order)}
-        return _restore_graph, ([_saved(node, numbers) for node in order],)
+        saved = [_saved(node, numbers) for node in order]
+        return _restore_graph, (saved,), _attributes(order)
+
+    def __setstate__(self, state: dict[int, Any]) -> None:
+        _set_attributes(_topological_order([self]), state)
 
 
-_FIELDS = ("data", "grad", "label", "_op", "_children", "_prev", "_backward")
+_FIELDS = ("data", "grad", "label", "_op", "_children", "_prev", "_backward", "_local_grads")
 
 
 # Pickling. A graph is a list of its nodes in topological order: leaves as they are, which keeps
-# those that are pickled along with it the same objects, and other nodes as tuples.
+# those that are pickled along with it the same objects, and other nodes as tuples. Attributes come
+# after the nodes, for they may refer to them.
 
 
 def _saved(node: Value, numbers: dict[int, int]) -> Any:
     if node._operation is _LEAF:
         return node
     detail: Any = node._operation.exponent
-    if node._closure is not None:
-        closure = None if node._closure is _no_step else node._closure
-        detail = type(node), closure, _subclass_state(node)
+    if node._operation.custom:
+        detail = type(node), node._closure, node._operation.slopes
     operands = tuple(numbers[id(x)] for x in node._operands)
-    return node._op, detail, operands, node._data, node._grad, node._label
+    return node._op, detail, operands, node._data, node._grad
 
 
 def _restore_graph(saved: list[Any]) -> Value:
     nodes: list[Value] = []
     for node in saved:
         if not _is_value(node):
-            name, detail, numbers, data, grad, label = node
+            name, detail, numbers, data, grad = node
             operands = tuple(nodes[i] for i in numbers)
             if isinstance(detail, tuple):
-                kind, closure, state = detail
+                kind, closure, slopes = detail
                 node = kind.__new__(kind)
-                Value.__init__(node, data, operands, name)
+                Value.__init__(node, data, operands, name, local_grads=slopes)
                 if closure is not None:
                     node._backward = closure
-                _set_subclass_state(node, state)
             else:
                 node = _apply(_operation(name, detail), *operands)
                 node._data = data
-            node._grad, node._label = grad, label
+            node._grad = grad
         nodes.append(node)
     return nodes[-1]
 
 
-def _restore_leaf(kind: type[Value], data: float, grad: float, label: str, constant: bool) -> Value:
+def _restore_leaf(kind: type[Value], data: float, grad: float, constant: bool) -> Value:
     leaf: Value = kind.__new__(kind)
-    leaf._data, leaf._grad, leaf._label = data, grad, label
+    leaf._data, leaf._grad = data, grad
     leaf._constant, leaf._initialised = constant, True
     return leaf
 
 
-def _subclass_state(node: Value) -> Any:
-    """The attributes that a subclass adds, None if there are none."""
-    if type(node) is Value:
-        return None
-    names = set(copyreg._slotnames(type(node))) - set(_Fields.__slots__)  # type: ignore[attr-defined]
-    slots = {name: getattr(node, name) for name in sorted(names) if hasattr(node, name)}
-    attributes = getattr(node, "__dict__", None)
-    return (attributes, slots) if attributes or slots else None
+def _attributes(order: list[Value]) -> Any:
+    """The attributes of a graph's last node, and of those before it that have operands.
+
+    By number, and in two dictionaries: the node's own, and that of the slots of its class.
+    None if there are none.
+    """
+    found = {}
+    for i, node in enumerate(order):
+        if node is order[-1] or node._operation is not _LEAF:
+            names = set(copyreg._slotnames(type(node))) - set(_Fields.__slots__)  # type: ignore[attr-defined]
+            slots = {name: getattr(node, name) for name in sorted(names) if hasattr(node, name)}
+            if node.__dict__ or slots:
+                found[i] = node.__dict__.copy(), slots
+    return found or None
 
 
-def _set_subclass_state(node: Value, state: Any) -> None:
-    if state is not None:
-        attributes, slots = state
-        for name, value in {**(attributes or {}), **slots}.items():
-            setattr(node, name, value)
+def _set_attributes(order: list[Value], found: dict[int, Any]) -> None:
+    for i, (attributes, slots) in found.items():
+        order[i].__dict__.update(attributes)
+        for name, value in slots.items():
+            setattr(order[i], name, value)
 
 
-def _no_step() -> None:
-    """The _backward of a custom operation until one is assigned."""
+def _label(node: Value) -> str:
+    """Its label, without a property of a subclass, which would run Python."""
+    return cast(str, node.__dict__.get("label", ""))
+
+
+def _set_label(node: Value, label: str) -> None:
+    if label:
+        node.__dict__["label"] = label
+    else:
+        node.__dict__.pop("label", None)
+
+
+def _slopes(local_grads: Any, children: int) -> tuple[float, ...]:
+    if not issubclass(type(local_grads), (tuple, list)):
+        raise TypeError(
+            "the local gradients of a Value must be a tuple or list of numbers, "
+            f"not '{_type_name(local_grads)}'"
+        )
+    slopes = tuple(_number(x, "a local gradient of a Value") for x in tuple(local_grads))
+    if len(slopes) != children:
+        raise ValueError(
+            f"a Value expects a local gradient for each child, got {len(slopes)} local gradients "
+            f"and {children} children"
+        )
+    return slopes
+
+
+def _is_custom(operation: Operation) -> bool:
+    """Whether its step is a closure."""
+    return operation.custom and operation.slopes is None
+
+
+def _check_step(node: Value) -> None:
+    """Raise what a step would that was never assigned; a subclass may have its own."""
+    missing = node._closure is None and _is_custom(node._operation)
+    if missing and type(node)._backward is Value._backward:
+        _step(node)
 
 
 def _fixed(name: str) -> AttributeError:

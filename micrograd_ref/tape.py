@@ -19,6 +19,7 @@ from .engine import (
     _gradients,
     _is_detecting,
     _is_value,
+    _label,
     _topological_order,
     _type_name,
 )
@@ -314,9 +315,9 @@ class _Program(NamedTuple):
         """Evaluate a row as an eager graph, and differentiate it if there are seeds."""
         nodes = {slot: Value(x) for slot, x in self.constants.items()}
         for slot, x, data in zip(self.input_slots, self.inputs, row, strict=True):
-            nodes[slot] = Value(data, label=x._label)
+            nodes[slot] = Value(data, label=_label(x))
         for slot, x in zip(self.parameter_slots, self.parameters, strict=True):
-            nodes[slot] = Value(read[slot], label=x._label)
+            nodes[slot] = Value(read[slot], label=_label(x))
         for operation, out, operands in self.instructions:
             nodes[out] = _apply(operation, *[nodes[slot] for slot in operands])
         if len(seeds):
@@ -386,7 +387,12 @@ def _check_recordable(order: list[Value], inputs: tuple[Value, ...]) -> None:
                 f"input {i} is not in the graph of {len(nodes)} nodes under the output"
             )
     for x in order:
-        if x._closure is not None:
+        if x._operation.slopes is not None:
+            raise ValueError(
+                f"a Tape cannot replay the custom operation {x._op!r}: "
+                "its local gradients are those of one row"
+            )
+        if x._operation.custom:
             raise ValueError(f"a Tape cannot replay the custom operation {x._op!r}")
 
 

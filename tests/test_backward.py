@@ -1,6 +1,7 @@
 """backward: order, repetition, custom operations, depth and release."""
 
 import gc
+import re
 import sys
 import threading
 import weakref
@@ -165,12 +166,38 @@ def test_a_custom_operation_mixes_with_built_in_nodes(mg):
     assert (a.grad, b.grad) == (324.0, 216.0)  # 3 * 36 * 3, 3 * 36 * 2
 
 
-def test_a_custom_operation_without_a_step_stops_the_gradient(mg):
+def test_a_custom_operation_whose_step_does_nothing_stops_the_gradient(mg):
     a = mg.Value(2.0)
     inner = a * 3
     stop = mg.Value(inner.data, (inner,), "stop")
+    stop._backward = lambda: None
     (stop * 2 + a).backward()
     assert (stop.grad, inner.grad, a.grad) == (2.0, 0.0, 1.0)
+
+
+def test_a_custom_operation_without_a_step_is_an_error_that_changes_nothing(mg):
+    a = mg.Value(2.0)
+    lost = mg.Value(6.0, (a * 3,), "lost")
+    root = lost * a
+    lost.grad = lost._children[0].grad = a.grad = 5.0
+    message = (
+        "the custom operation 'lost' has no _backward: assign one (lambda: None passes no "
+        "gradient), or make it with local_grads"
+    )
+    for step in (root.backward, lost.backward, lost._backward):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            step()
+        assert (root.grad, lost.grad, lost._children[0].grad, a.grad) == (0.0, 5.0, 5.0, 5.0)
+    lost._backward = lambda: None
+    root.backward()
+    assert (lost.grad, a.grad) == (2.0, 11.0)
+
+
+def test_a_named_leaf_needs_no_step(mg):
+    leaf = mg.Value(2.0, (), "named")
+    (leaf * 3).backward()
+    assert leaf._backward() is None
+    assert leaf.grad == 3.0
 
 
 def test_the_grad_of_a_custom_operation_is_recomputed(mg):
@@ -201,7 +228,6 @@ def test_operands_without_a_name_make_a_custom_operation(mg):
 
 def test_the_step_of_a_custom_operation_can_be_read_and_replaced(mg):
     out = mg.Value(1.0, (mg.Value(1.0),), "op")
-    assert out._backward() is None
 
     def step():
         return "stepped"
@@ -357,6 +383,7 @@ def test_a_step_may_build_graphs_and_replace_steps(mg):
     a = mg.Value(2.0)
     first = mg.Value(1.0, (a,), "first")
     second = mg.Value(1.0, (first,), "second")
+    first._backward = lambda: None
 
     def replaced():
         a.grad += 10 * first.grad
@@ -504,7 +531,7 @@ def test_a_deep_chain_of_subclass_instances_is_freed_without_recursion(mg, link)
         pass
 
     def new(x):
-        return Link(x.data, (x,), "link")
+        return Link(x.data, (x,), (1.0,))
 
     def run():
         a = Link(2.0)

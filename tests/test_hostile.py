@@ -427,7 +427,7 @@ ENDINGS = {
 
         x = Sub(1.0)
         for _ in range(100):
-            x = Sub(1.0, (x, x), "op")
+            x = Sub(1.0, (x, x), (1.0, 1.0))
     """,
     "an exit in a step": """
         import os

@@ -40,7 +40,7 @@ def members(cls):
     """
     underscored = {"_repr_html_"}
     if cls.__name__ == "Value":
-        underscored |= {"_backward", "_children", "_op", "_prev"}
+        underscored |= {"_backward", "_children", "_local_grads", "_op", "_prev"}
     names = [name for base in cls.__mro__[:-1] for name in vars(base)]
     return sorted({name for name in names if not name.startswith("_") or name in underscored})
 
@@ -98,7 +98,7 @@ def test_a_class_answers_to_the_same_special_methods(room, name):
     ref, fast = (getattr(module, name) for module in twins(room))
     special = {n for base in ref.__mro__[:-1] for n in vars(base) if n.startswith("__")}
     instances = {"__dict__", "__weakref__", "__slots__"}
-    bookkeeping = {"__annotations__", "__firstlineno__", "__static_attributes__"}
+    bookkeeping = {"__annotations__", "__firstlineno__", "__slotnames__", "__static_attributes__"}
     for n in special - instances - bookkeeping:
         assert hasattr(fast, n), n
 
@@ -150,6 +150,7 @@ def test_a_value_has_the_same_attributes():
     private = {n for n in dir(ref) if n.startswith("_") and n[1] != "_"} - {
         "_backward",
         "_children",
+        "_local_grads",
         "_op",
         "_prev",
         "_repr_html_",
