@@ -30,6 +30,11 @@ __all__ = ["Value", "detect_anomaly", "dot"]
 
 cdef extern from *:
     """
+    /* Clang takes it that nobody reads floating-point flags. NumPy does. */
+    #if defined(__clang__)
+    #pragma STDC FENV_ACCESS ON
+    #endif
+
     /* A node's second operand adjoins its first, and takes as much memory as a double. */
     typedef char mg_needs_64_bits[sizeof(void *) == sizeof(double) ? 1 : -1];
 
@@ -102,6 +107,13 @@ cdef extern from "Python.h":
     double PyFloat_AS_DOUBLE(object) noexcept
     double PyLong_AsDouble(object) except? -1
 
+# At a nan, C's < and > set the flag of an invalid operation, of which NumPy warns. These do not.
+cdef extern from "math.h" nogil:
+    bint isgreater(double, double) noexcept
+    bint isgreaterequal(double, double) noexcept
+    bint isless(double, double) noexcept
+    bint islessequal(double, double) noexcept
+
 cdef TypeSlots* VALUE = <TypeSlots*>Value
 
 
@@ -129,13 +141,13 @@ cdef double power(double x, double k) noexcept nogil:
 
 cdef inline double sigmoid(double x) noexcept nogil:
     cdef double e
-    if x >= 0:
+    if isgreaterequal(x, 0):
         return 1.0 / (1.0 + c_exp(-x))
     e = c_exp(x)
     return e / (1.0 + e)
 
 cdef inline double larger(double x, double y) noexcept nogil:
-    return x if x >= y or x != x else y
+    return x if isgreaterequal(x, y) or isnan(x) else y
 
 cdef inline double sign(double x) noexcept nogil:
     return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
@@ -144,13 +156,13 @@ cdef inline double forward_one(Op op, double a) noexcept nogil:
     if op == NEG: return -a
     if op == ABS: return fabs(a)
     if op == EXP: return c_exp(a)
-    if op == LOG: return c_log(a) if a > 0 else -INFINITY if a == 0 else NAN
-    if op == SQRT: return c_sqrt(a) if a >= 0 else NAN
+    if op == LOG: return c_log(a) if isgreater(a, 0) else -INFINITY if a == 0 else NAN
+    if op == SQRT: return c_sqrt(a) if isgreaterequal(a, 0) else NAN
     if op == SIN: return c_sin(a) if isfinite(a) else NAN
     if op == COS: return c_cos(a) if isfinite(a) else NAN
     if op == TANH: return c_tanh(a)
     if op == SIGMOID: return sigmoid(a)
-    return 0.0 if a <= 0 else a  # RELU
+    return 0.0 if islessequal(a, 0) else a  # RELU
 
 cdef inline double forward_two(Op op, double a, double b) noexcept nogil:
     if op == ADD: return a + b
@@ -676,10 +688,10 @@ cdef object compare(int relation, Value left, object right):
     if other is None and is_array(right):
         return elementwise(lambda x: compare(relation, left, x), right)
     cdef double b = (operand(right) if other is None else other)._data
-    if relation == Py_LT: return a < b
-    if relation == Py_LE: return a <= b
-    if relation == Py_GT: return a > b
-    return a >= b
+    if relation == Py_LT: return isless(a, b)
+    if relation == Py_LE: return islessequal(a, b)
+    if relation == Py_GT: return isgreater(a, b)
+    return isgreaterequal(a, b)
 
 
 # Anomalies.

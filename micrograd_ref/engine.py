@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Value", "detect_anomaly", "dot"]
 
 
-# IEEE-754 arithmetic: where Python raises, NumPy and C return inf or nan, and so do we.
+# IEEE-754 arithmetic: where Python raises, NumPy and C return inf or nan, and so do we. A nan is
+# sorted out before any comparison: comparing one may set the flag of an invalid operation, of
+# which NumPy warns, or may not, as the compiler of this Python had it.
 
 
 def divide(a: float, b: float) -> float:
@@ -49,14 +51,14 @@ def exp(x: float) -> float:
 
 def log(x: float) -> float:
     """The natural logarithm: -inf at zero, nan below it."""
-    if x > 0:
+    if math.isnan(x) or x > 0:
         return math.log(x)
     return -math.inf if x == 0 else math.nan
 
 
 def sqrt(x: float) -> float:
     """The square root, nan below zero."""
-    return math.sqrt(x) if x >= 0 else math.nan
+    return math.sqrt(x) if math.isnan(x) or x >= 0 else math.nan
 
 
 def sin(x: float) -> float:
@@ -71,7 +73,7 @@ def cos(x: float) -> float:
 
 def sigmoid(x: float) -> float:
     """1 / (1 + e**-x), in the form that never overflows."""
-    if x >= 0:
+    if math.isnan(x) or x >= 0:
         return 1.0 / (1.0 + exp(-x))
     e = exp(x)
     return e / (1.0 + e)
@@ -79,12 +81,14 @@ def sigmoid(x: float) -> float:
 
 def relu(x: float) -> float:
     """x where it is positive, 0 where it is not, nan for nan."""
-    return 0.0 if x <= 0 else x
+    return x if math.isnan(x) or x > 0 else 0.0
 
 
 def larger(x: float, y: float) -> float:
     """The larger one, the first of equal ones, nan if either is."""
-    return x if x >= y or x != x else y
+    if math.isnan(x) or math.isnan(y):
+        return x if math.isnan(x) else y
+    return x if x >= y else y
 
 
 def sign(x: float) -> float:
@@ -885,7 +889,8 @@ def _html_table(node: Any) -> str:
 def _compare(relation: Callable[[float, float], bool], left: Value, right: Any) -> Any:
     if _is_array(right):
         return _elementwise(lambda x: _compare(relation, left, x), right)
-    return relation(left._data, _operand(right)._data)
+    a, b = left._data, _operand(right)._data
+    return not (math.isnan(a) or math.isnan(b)) and relation(a, b)
 
 
 def dot(xs: Iterable[Any], ys: Iterable[Any], start: Any = 0.0) -> Value:

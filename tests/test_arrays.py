@@ -4,12 +4,20 @@ import decimal
 import fractions
 import importlib
 import itertools
+import operator
 
 import numpy as np
 import pytest
 from bits import bits
 
 UFUNCS = ["exp", "log", "sqrt", "sin", "cos", "tanh"]
+METHODS = ["sigmoid", "relu"]
+RELATIONS = [operator.lt, operator.le, operator.gt, operator.ge]
+
+
+def micrograd(v):
+    """The package of a Value."""
+    return importlib.import_module(type(v).__module__.split(".")[0])
 
 
 def test_array_makes_a_leaf_of_each_number(mg):
@@ -125,20 +133,34 @@ def test_other_kinds_of_numbers_are_refused(mg, wrong):
             make()
 
 
-SPECIAL = [0.0, -0.0, 1.0, -1.0, 5e-324, 1e308, -1e308, 800.0, -800.0, np.inf, -np.inf, np.nan]
+SPECIAL = [2.0, 0.0, -0.0, 1.0, -1.0, 5e-324, 1e308, -1e308, 800.0, -800.0, np.inf, -np.inf, np.nan]
 
 
-@pytest.mark.parametrize("name", [*UFUNCS, "divide", "multiply", "power", "negative", "absolute"])
-def test_numpy_warns_of_the_same_with_both_packages(name):
+OPERATIONS = {
+    **{name: (getattr(np, name), 1) for name in [*UFUNCS, "negative", "absolute"]},
+    **{name: (np.frompyfunc(lambda v, name=name: getattr(v, name)(), 1, 1), 1) for name in METHODS},
+    **{name: (getattr(np, name), 2) for name in ["add", "subtract", "multiply", "divide", "power"]},
+    **{f.__name__: (np.frompyfunc(f, 2, 1), 2) for f in (operator.pow, *RELATIONS)},
+    "powers by 2, 3": (np.frompyfunc(lambda v: v**2 - v**3, 1, 1), 1),
+    "powers by -1, -2": (np.frompyfunc(lambda v: v**-1 - v**-2, 1, 1), 1),
+    "a power by nan": (np.frompyfunc(lambda v: v**np.nan, 1, 1), 1),
+    "max": (np.frompyfunc(lambda v, w: micrograd(v).cross_entropy([v, w], 0), 2, 1), 2),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_numpy_warns_of_the_same_with_both_packages_and_never_of_a_nan(name):
+    operation, count = OPERATIONS[name]
+
     def outcome(package, *numbers):
         mg = importlib.import_module(package)
         with np.errstate(all="raise"):
             try:
-                return bits(getattr(np, name)(*[mg.array([x]) for x in numbers])[0].data)
+                return bits(float(mg.data(operation(*[mg.array([x]) for x in numbers]))[0]))
             except FloatingPointError as error:
                 return str(error)
 
-    inputs = itertools.product(SPECIAL, repeat=getattr(np, name).nin)
-    for numbers in inputs:
+    for numbers in itertools.product(SPECIAL, repeat=count):
         outcomes = [outcome(package, *numbers) for package in ("micrograd_ref", "micrograd_fast")]
         assert outcomes[0] == outcomes[1], numbers
+        assert "invalid" not in outcomes[0] or not np.isnan(numbers).any(), numbers
