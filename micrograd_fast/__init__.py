@@ -21,6 +21,11 @@ for _room in ("engine", "nn", "optim", "tape", "graph", "checks", "parallel", "a
         continue
     # Its own extension, or none: an editable install would lend one from another tree.
     if importlib.machinery.PathFinder.find_spec(f"{__name__}.{_room}", __path__) is None:
+        if sys.implementation.name != "cpython":
+            raise ImportError(
+                f"micrograd_fast runs on CPython alone, this is {sys.implementation.name}: use the "
+                "reference, with MICROGRAD_BACKEND=ref or import micrograd_ref"
+            )
         raise ImportError(
             "micrograd_fast is not built for this Python: run `python -m pip install -e .` in its "
             "source tree, or use the reference with MICROGRAD_BACKEND=ref"

@@ -36,7 +36,9 @@ cdef extern from *:
     #endif
 
     /* A node's second operand adjoins its first, and takes as much memory as a double. */
-    typedef char mg_needs_64_bits[sizeof(void *) == sizeof(double) ? 1 : -1];
+    #if SIZEOF_VOID_P != 8
+    #error "micrograd_fast needs a 64-bit CPython: use micrograd_ref, which is pure Python, here"
+    #endif
 
     #if defined(_MSC_VER)
     #define MG_OF_THIS_THREAD static __declspec(thread)

@@ -162,6 +162,15 @@ def test_a_missing_extension_is_an_import_error_that_shows_the_way(name, unbuilt
     assert "MICROGRAD_BACKEND=ref" in message
 
 
+def test_another_python_than_cpython_is_sent_to_the_reference_and_not_to_a_build(unbuilt):
+    code = "import sys; sys.implementation.name = 'pypy'; import micrograd_fast"
+    message = python(code, unbuilt, path=unbuilt).stderr.splitlines()[-1]
+    assert message == (
+        "ImportError: micrograd_fast runs on CPython alone, this is pypy: use the reference, with "
+        "MICROGRAD_BACKEND=ref or import micrograd_ref"
+    )
+
+
 def test_the_reference_works_without_the_extension(unbuilt):
     code = """
 import micrograd_fast, micrograd_ref
