@@ -49,7 +49,7 @@ class Value:
     gradients than of children.
     """
 
-    __array_ufunc__: None
+    __array_priority__: float
 
     def __init__(
         self,

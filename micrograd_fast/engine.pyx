@@ -581,19 +581,22 @@ cdef object binary_mixed(Op op, object left, object right):
         return binary_node(op, constant(data), <Value>right)
     cdef Value a = operand_or_none(left)
     cdef Value b = operand_or_none(right)
-    if a is None and is_array(left):
-        return elementwise(lambda x: binary(op, x, right), left)
-    if b is None and is_array(right):
-        return elementwise(lambda x: binary(op, left, x), right)
+    if (a is None and is_array(left)) or (b is None and is_array(right)):
+        return elementwise(UFUNCS[op], left, right)
     return binary_node(op, operand(left) if a is None else a, operand(right) if b is None else b)
 
-cdef object elementwise(object fn, object array):
+cdef dict UFUNCS = {ADD: "add", SUB: "subtract", MUL: "multiply", DIV: "divide", POW: "power"}
+cdef dict RELATIONS = {
+    Py_LT: "less", Py_LE: "less_equal", Py_GT: "greater", Py_GE: "greater_equal"
+}
+
+cdef object elementwise(str name, object left, object right):
+    """A function of NumPy for an operator, which asks each element for it."""
     import numpy as np
 
     enter_nested("arrays within arrays")
     try:
-        with np.errstate(all="ignore"):
-            return np.frompyfunc(fn, 1, 1)(array)
+        return getattr(np, name)(left, right)
     finally:
         leave_nested()
 
@@ -688,7 +691,7 @@ cdef object compare(int relation, Value left, object right):
     cdef double a = left._data  # before right may run Python
     cdef Value other = operand_or_none(right)
     if other is None and is_array(right):
-        return elementwise(lambda x: compare(relation, left, x), right)
+        return elementwise(RELATIONS[relation], left, right)
     cdef double b = (operand(right) if other is None else other)._data
     if relation == Py_LT: return isless(a, b)
     if relation == Py_LE: return islessequal(a, b)
@@ -1002,7 +1005,9 @@ cdef class Value:
     gradients than of children.
     """
 
-    __array_ufunc__ = None  # NumPy leaves every operator with a Value to the Value
+    # Above that of NumPy's scalars, which leave their operators to a Value, and below that of its
+    # arrays, which take a Value for an element: in place and by name too.
+    __array_priority__ = -1.0
 
     def __cinit__(self):
         # A leaf of 0.0 until __init__ has run, so that no Value is ever without its fields.

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeGuard, cast
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -124,7 +124,6 @@ def power(x: float, k: float) -> float:
     return pow(x, k)
 
 
-T = TypeVar("T")
 Gradients = list[tuple[int, float]]
 
 # The operations: each with its value, and with the gradient that it passes to each operand.
@@ -308,19 +307,22 @@ def _apply(operation: Operation, *operands: Value) -> Value:
 
 def _binary(name: str, left: Any, right: Any) -> Value:
     """The node of a binary operator, or an object array of them if one side is an array."""
-    if _is_array(left):
-        return _elementwise(lambda x: _binary(name, x, right), left)
-    if _is_array(right):
-        return _elementwise(lambda x: _binary(name, left, x), right)
+    if _is_array(left) or _is_array(right):
+        return cast(Value, _elementwise(name, left, right))  # annotations ignore arrays
     return _apply(OPERATIONS[name], _operand(left), _operand(right))
 
 
-def _elementwise(fn: Callable[[Any], T], array: Any) -> T:
-    """An object array of fn of each element; for annotations, which ignore arrays, an element."""
+_UFUNCS = {
+    **{"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "**": "power"},
+    **{"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"},
+}
+
+
+def _elementwise(name: str, left: Any, right: Any) -> Any:
+    """A function of NumPy for an operator, which asks each element for it."""
     import numpy as np
 
-    with np.errstate(all="ignore"):
-        return cast(T, np.frompyfunc(fn, 1, 1)(array))
+    return getattr(np, _UFUNCS[name])(left, right)
 
 
 def _gradients(operation: Operation, g: float, out: float, data: list[float]) -> Gradients:
@@ -501,7 +503,9 @@ class Value(_Fields):
     """
 
     __slots__ = ()
-    __array_ufunc__ = None  # NumPy leaves every operator with a Value to the Value
+    # Above that of NumPy's scalars, which leave their operators to a Value, and below that of its
+    # arrays, which take a Value for an element: in place and by name too.
+    __array_priority__ = -1.0
 
     def __init__(
         self,
@@ -888,7 +892,7 @@ def _html_table(node: Any) -> str:
 
 def _compare(relation: Callable[[float, float], bool], left: Value, right: Any) -> Any:
     if _is_array(right):
-        return _elementwise(lambda x: _compare(relation, left, x), right)
+        return _elementwise(relation.__name__, left, right)
     a, b = left._data, _operand(right)._data
     return not (math.isnan(a) or math.isnan(b)) and relation(a, b)
 

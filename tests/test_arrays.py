@@ -106,10 +106,59 @@ def test_other_functions_of_numpy_work_on_elements(mg):
 def test_a_function_without_a_method_of_its_name_is_an_error_that_names_it(mg):
     with pytest.raises(TypeError, match="arctan"):
         np.arctan(mg.array([1.0]))
+    with pytest.raises(TypeError, match="Value which has no callable arctan method"):
+        np.arctan(mg.Value(1.0))
 
 
-def test_a_value_is_no_operand_of_a_ufunc_by_itself(mg):
-    with pytest.raises(TypeError, match=r"Value.*does not support ufuncs"):
+BY_NAME = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_an_operator_works_by_its_name_and_in_place(mg, name):
+    ufunc, v = getattr(np, name), mg.Value(3.0)
+    for left, right in ((mg.array([2.0, 4.0]), v), (v, mg.array([2.0, 4.0])), (v, v), (v, 2.0)):
+        expected = ufunc(mg.data(left), mg.data(right)).tolist()
+        assert mg.data(ufunc(left, right)).tolist() == expected
+    array = mg.array([2.0, 4.0])
+    out = ufunc(array, v, out=array)
+    assert out is array
+    assert [x._op for x in array] == [BY_NAME[name]] * 2
+    assert all(x._children[1] is v for x in array)
+
+
+def test_operators_in_place_change_the_array_itself(mg):
+    a = mg.array([[1.0, 2.0], [3.0, 5.0]])
+    whole, row = a, a[1]
+    a -= a.max()
+    row /= mg.Value(2.0)
+    row *= row.sum()
+    row += mg.Value(1.0)
+    row **= mg.Value(2.0)
+    assert a is whole
+    assert mg.data(a).tolist() == [[-4.0, -3.0], [4.0, 1.0]]
+    with pytest.raises(TypeError, match="Cannot cast ufunc 'subtract' output"):
+        np.ones(2).__isub__(mg.Value(1.0))
+
+
+def test_an_array_and_a_value_are_equal_where_they_are_the_same(mg):
+    a = mg.array([1.0, 2.0])
+    for equal, different in ((a == a[0], a != a[0]), (a[0] == a, a[0] != a)):
+        assert equal.tolist() == [True, False]
+        assert different.tolist() == [False, True]
+    assert (a == mg.Value(1.0)).tolist() == [False, False]
+    assert a[a > mg.Value(1.5)].tolist() == [a[1]]
+    assert a[mg.Value(1.5) > a].tolist() == [a[0]]
+
+
+@pytest.mark.parametrize("name", UFUNCS)
+def test_a_ufunc_of_a_value_is_its_method(mg, name):
+    out = getattr(np, name)(mg.Value(0.5))
+    assert type(out) is mg.Value
+    assert out._op == name
+
+
+def test_numbers_do_not_come_from_values_unseen(mg):
+    with pytest.raises(TypeError, match="Cannot cast ufunc 'exp' output"):
         np.exp(mg.Value(1.0), np.empty(1))
     with pytest.raises(TypeError, match=r"use \.data"):
         np.array([mg.Value(1.0)], dtype=float)

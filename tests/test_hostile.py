@@ -176,7 +176,7 @@ def test_a_list_that_is_changed_while_a_node_is_made_of_it(mg):
     class Finding(float):
         def __float__(self):
             for found in gc.get_objects():
-                if type(found) is list and found is not mine and found[:1] == [a]:
+                if type(found) is list and found is not mine and found and found[0] is a:
                     found[0] = 12345
             return 1.0
 
