@@ -50,7 +50,7 @@ class Value:
     """
 
     __array_priority__: float
-
+    def __format__(self, spec: str, /) -> str: ...
     def __init__(
         self,
         data: _Number,

@@ -1090,7 +1090,8 @@ cdef class Value:
         cdef PyObject* old
         if self.op != CUSTOM:
             raise AttributeError(
-                "_backward can be set only on a custom operation, Value(data, children, op)"
+                "_backward can be set only on a custom operation: make one with its operands, "
+                "out = Value(data, (a, b), 'name'), and set out._backward"
             )
         if not callable(closure):
             raise TypeError(f"_backward must be callable, not '{type_name(closure)}'")
@@ -1238,6 +1239,9 @@ cdef class Value:
 
     def __repr__(self):
         return f"Value(data={self._data!r})"
+
+    def __format__(self, spec):
+        return format(self._data, spec) if spec else str(self)
 
     def _repr_html_(self):
         """What a notebook shows: data, grad, label and operation."""

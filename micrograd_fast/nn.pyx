@@ -10,7 +10,7 @@ from .engine import dot, sum
 
 from .engine cimport (
     LEAF, MAX, RELU, SIGMOID, TANH, Op, Value, binary_of, dot_of, enter_nested, leave_nested,
-    operand, unary_of, values,
+    operand, type_name, unary_of, values,
 )
 
 __all__ = [
@@ -32,6 +32,23 @@ cdef object size(object n, str what):
     if operator.index(n) < 1:
         raise ValueError(f"the number of {what} must be at least 1, got {n}")
     return operator.index(n)
+
+cdef list sequence(object xs, str what):
+    """A list of what can be iterated over."""
+    try:
+        xs = iter(xs)
+    except TypeError:
+        raise TypeError(
+            f"{what} must be a sequence of Values or numbers, not '{type_name(xs)}': "
+            "write [x] for a single x"
+        ) from None
+    return list(xs)
+
+cdef list inputs(object module, object x):
+    """A list of what a module is called with."""
+    if type(x) is list or type(x) is tuple:
+        return list(x)
+    return sequence(x, f"the input of {type(module).__name__}")
 
 cdef int check_inputs(object module, object expected, Py_ssize_t got) except -1:
     if got != expected:
@@ -93,7 +110,7 @@ class Neuron(Module):
     """
 
     def __init__(self, nin, nonlin=True, activation="relu"):
-        if activation not in ACTIVATIONS:
+        if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise ValueError(
                 f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}"
             )
@@ -103,7 +120,7 @@ class Neuron(Module):
         self.activation = activation
 
     def __call__(self, x):
-        return neuron_output(self, list(x))
+        return neuron_output(self, inputs(self, x))
 
     def parameters(self):
         """The weights, then the bias."""
@@ -126,7 +143,7 @@ class Layer(Module):
         self.neurons = [Neuron(nin, **kwargs) for _ in range(size(nout, "neurons"))]
 
     def __call__(self, x):
-        cdef list out = layer_outputs(self, values(list(x)))
+        cdef list out = layer_outputs(self, values(inputs(self, x)))
         return out[0] if len(out) == 1 else out
 
     def parameters(self):
@@ -155,7 +172,7 @@ class MLP(Module):
         ]
 
     def __call__(self, x):
-        cdef object out = values(list(x))
+        cdef object out = values(inputs(self, x))
         check_inputs(self, self.nin, len(out))
         for layer in self.layers:
             out = nested(layer, ([out] if isinstance(out, Value) else out,))
@@ -224,9 +241,14 @@ def binary_cross_entropy(logits, targets):
 
     logits, targets: as many Values or numbers each, at least one; a target lies in [0, 1].
     Computed as log(1 + e**logit) - target * logit, without overflow.
-    Raises ValueError if their numbers differ or there are none.
+    Raises ValueError if their numbers differ, there are none, or a target is outside [0, 1].
     """
     pairs = pairs_of("binary_cross_entropy", logits, targets)
+    for _, target in pairs:
+        if not 0 <= target.data <= 1:
+            raise ValueError(
+                f"a target of binary_cross_entropy must lie in [0, 1], got {target.data}"
+            )
     losses = []
     for logit, target in pairs:
         powers, largest = shifted_powers([operand(0.0), logit])
@@ -278,7 +300,8 @@ cdef object shifted_powers(logits):
     return [(logit - largest).exp() for logit in logits], largest
 
 cdef object pairs_of(loss, xs, ys):
-    xs, ys = [operand(x) for x in xs], [operand(y) for y in ys]
+    xs = [operand(x) for x in sequence(xs, f"the first argument of {loss}")]
+    ys = [operand(y) for y in sequence(ys, f"the second argument of {loss}")]
     if len(xs) != len(ys) or not xs:
         raise ValueError(
             f"{loss} expects as many of both and at least one, got {len(xs)} and {len(ys)}"
@@ -286,13 +309,13 @@ cdef object pairs_of(loss, xs, ys):
     return list(zip(xs, ys, strict=True))
 
 cdef object at_least_one(loss, logits):
-    logits = [operand(logit) for logit in logits]
+    logits = [operand(logit) for logit in sequence(logits, f"the first argument of {loss}")]
     if not logits:
         raise ValueError(f"{loss} expects at least one logit, got none")
     return logits
 
 cdef object class_weights(target, classes):
-    weights = [operand(weight) for weight in target]
+    weights = [operand(weight) for weight in sequence(target, "the target of cross_entropy")]
     if len(weights) != classes:
         raise ValueError(
             f"cross_entropy expects a weight for each of {classes} classes, got {len(weights)}"

@@ -605,7 +605,8 @@ class Value(_Fields):
     def _backward(self, closure: Callable[[], object]) -> None:
         if not _is_custom(self._operation):
             raise AttributeError(
-                "_backward can be set only on a custom operation, Value(data, children, op)"
+                "_backward can be set only on a custom operation: make one with its operands, "
+                "out = Value(data, (a, b), 'name'), and set out._backward"
             )
         if not callable(closure):
             raise TypeError(f"_backward must be callable, not '{_type_name(closure)}'")
@@ -746,6 +747,9 @@ class Value(_Fields):
 
     def __repr__(self) -> str:
         return f"Value(data={self._data!r})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else str(self)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: data, grad, label and operation."""

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from .engine import OPERATIONS, Value, _apply, _is_value, _operand, dot, sum
+from .engine import OPERATIONS, Value, _apply, _is_value, _operand, _type_name, dot, sum
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +34,18 @@ def _size(n: int, what: str) -> int:
     if operator.index(n) < 1:
         raise ValueError(f"the number of {what} must be at least 1, got {n}")
     return int(operator.index(n))
+
+
+def _sequence(xs: Any, what: str) -> list[Any]:
+    """A list of what can be iterated over."""
+    try:
+        xs = iter(xs)
+    except TypeError:
+        raise TypeError(
+            f"{what} must be a sequence of Values or numbers, not '{_type_name(xs)}': "
+            "write [x] for a single x"
+        ) from None
+    return list(xs)
 
 
 def _check_inputs(module: Module, expected: int, got: int) -> None:
@@ -164,7 +176,7 @@ class Neuron(Module):
     """
 
     def __init__(self, nin: int, nonlin: bool = True, activation: str = "relu") -> None:
-        if activation not in _ACTIVATIONS:
+        if not isinstance(activation, str) or activation not in _ACTIVATIONS:
             raise ValueError(
                 f"activation must be one of {', '.join(_ACTIVATIONS)}, got {activation!r}"
             )
@@ -174,7 +186,7 @@ class Neuron(Module):
         self.activation = activation
 
     def __call__(self, x: Iterable[Any]) -> Value:
-        x = [_operand(xi) for xi in list(x)]
+        x = [_operand(xi) for xi in _sequence(x, f"the input of {type(self).__name__}")]
         w, b = self.w, self.b
         _check_inputs(self, len(w), len(x))
         out = dot(w, x, b)
@@ -204,7 +216,7 @@ class Layer(Module):
         self.neurons = [Neuron(nin, **kwargs) for _ in range(_size(nout, "neurons"))]
 
     def __call__(self, x: Iterable[Any]) -> Any:
-        x = [_operand(xi) for xi in list(x)]
+        x = [_operand(xi) for xi in _sequence(x, f"the input of {type(self).__name__}")]
         _check_inputs(self, self.nin, len(x))
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
@@ -237,7 +249,7 @@ class MLP(Module):
         ]
 
     def __call__(self, x: Iterable[Any]) -> Any:
-        out: Any = [_operand(xi) for xi in list(x)]
+        out: Any = [_operand(xi) for xi in _sequence(x, f"the input of {type(self).__name__}")]
         _check_inputs(self, self.nin, len(out))
         for layer in self.layers:
             out = layer([out] if _is_value(out) else out)
@@ -276,9 +288,14 @@ def binary_cross_entropy(logits: Iterable[Any], targets: Iterable[Any]) -> Value
 
     logits, targets: as many Values or numbers each, at least one; a target lies in [0, 1].
     Computed as log(1 + e**logit) - target * logit, without overflow.
-    Raises ValueError if their numbers differ or there are none.
+    Raises ValueError if their numbers differ, there are none, or a target is outside [0, 1].
     """
     pairs = _pairs("binary_cross_entropy", logits, targets)
+    for _, target in pairs:
+        if not 0 <= target.data <= 1:
+            raise ValueError(
+                f"a target of binary_cross_entropy must lie in [0, 1], got {target.data}"
+            )
     losses = []
     for logit, target in pairs:
         powers, largest = _powers([_operand(0.0), logit])
@@ -331,7 +348,8 @@ def _powers(logits: list[Value]) -> tuple[list[Value], Value]:
 
 
 def _pairs(loss: str, xs: Iterable[Any], ys: Iterable[Any]) -> list[tuple[Value, Value]]:
-    xs, ys = [_operand(x) for x in xs], [_operand(y) for y in ys]
+    xs = [_operand(x) for x in _sequence(xs, f"the first argument of {loss}")]
+    ys = [_operand(y) for y in _sequence(ys, f"the second argument of {loss}")]
     if len(xs) != len(ys) or not xs:
         raise ValueError(
             f"{loss} expects as many of both and at least one, got {len(xs)} and {len(ys)}"
@@ -340,14 +358,14 @@ def _pairs(loss: str, xs: Iterable[Any], ys: Iterable[Any]) -> list[tuple[Value,
 
 
 def _at_least_one(loss: str, logits: Iterable[Any]) -> list[Value]:
-    logits = [_operand(logit) for logit in logits]
+    logits = [_operand(logit) for logit in _sequence(logits, f"the first argument of {loss}")]
     if not logits:
         raise ValueError(f"{loss} expects at least one logit, got none")
     return logits
 
 
 def _weights(target: Any, classes: int) -> list[Value]:
-    weights = [_operand(weight) for weight in target]
+    weights = [_operand(weight) for weight in _sequence(target, "the target of cross_entropy")]
     if len(weights) != classes:
         raise ValueError(
             f"cross_entropy expects a weight for each of {classes} classes, got {len(weights)}"

@@ -853,6 +853,8 @@ class Writer:
         if self.chance(self.badness):
             target = self.rng.choice((str(n), "-1", "True", "np.int8(0)", "1.0", *BAD))
         name = self.rng.choice(("mse", "hinge", "binary_cross_entropy", "softmax", "cross_entropy"))
+        if name == "binary_cross_entropy" and self.chance(0.8):
+            ys = weights
         if name == "softmax":
             return f"{self.new('r')} = mg.softmax({self.sequence(xs)})"
         if name == "cross_entropy":

@@ -195,7 +195,11 @@ def test_an_operand_is_a_value_or_a_number(mg, name):
     build = OPERANDS[name]
     a = mg.Value(0.75)
     for x in NUMBERS:
-        assert bits(float(x)) in leaves(build(mg, a, x)), repr(x)
+        if name == "binary_cross_entropy, targets" and not 0 <= float(x) <= 1:
+            message = f"a target of binary_cross_entropy must lie in [0, 1], got {float(x)}"
+            assert outcome(lambda x=x: build(mg, a, x)) == (ValueError, message)
+        else:
+            assert bits(float(x)) in leaves(build(mg, a, x)), repr(x)
     before = state(a)
     for x, kind in others_for(mg):
         assert outcome(lambda x=x: build(mg, a, x)) == (TypeError, OPERAND.format(kind)), kind

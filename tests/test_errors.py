@@ -25,7 +25,10 @@ def error_of(fn):
 # What is done, the type, the message.
 
 FLOATING = "a Value does not turn into a float by itself: use .data"
-ONLY_CUSTOM = "_backward can be set only on a custom operation, Value(data, children, op)"
+ONLY_CUSTOM = (
+    "_backward can be set only on a custom operation: make one with its operands, "
+    "out = Value(data, (a, b), 'name'), and set out._backward"
+)
 
 
 def fixed(name):
@@ -250,7 +253,8 @@ CASES = [
         "a Neuron gets a number",
         lambda mg: mg.Neuron(1)(1.0),
         TypeError,
-        "'float' object is not iterable",
+        "the input of Neuron must be a sequence of Values or numbers, not 'float': "
+        "write [x] for a single x",
     ),
     # optim
     (

@@ -175,9 +175,47 @@ MISTAKES = {
     "lengths": (lambda nn: nn.hinge([1.0, 2.0], [1]), "at least one, got 2 and 1"),
     "no logits": (lambda nn: nn.softmax([]), "softmax expects at least one logit, got none"),
     "weights": (lambda nn: nn.cross_entropy([1.0, 2.0], [1]), "each of 2 classes, got 1"),
+    "a target above": (
+        lambda nn: nn.binary_cross_entropy([2.0], [3]),
+        r"a target of binary_cross_entropy must lie in \[0, 1\], got 3\.0",
+    ),
+    "a target below, a Value": (
+        lambda nn: nn.binary_cross_entropy([2.0, 1.0], [1, nn.Neuron(1).b - 0.5]),
+        r"must lie in \[0, 1\], got -0\.5",
+    ),
+    "a target that is nan": (
+        lambda nn: nn.binary_cross_entropy([2.0], [float("nan")]),
+        r"must lie in \[0, 1\], got nan",
+    ),
     "a class": (lambda nn: nn.cross_entropy([1.0, 2.0], 2), "must be from 0 to 1, got 2"),
     "a class below": (lambda nn: nn.cross_entropy([1.0, 2.0], -1), "must be from 0 to 1, got -1"),
 }
+
+
+SINGLE = {
+    "mse": (lambda mg, v: mg.mse(v, 2.0), "the first argument of mse"),
+    "hinge": (lambda mg, v: mg.hinge([v], v), "the second argument of hinge"),
+    "binary_cross_entropy": (
+        lambda mg, v: mg.binary_cross_entropy(v, [1]),
+        "the first argument of binary_cross_entropy",
+    ),
+    "softmax": (lambda mg, v: mg.softmax(v), "the first argument of softmax"),
+    "cross_entropy": (lambda mg, v: mg.cross_entropy([v], v), "the target of cross_entropy"),
+    "MLP": (lambda mg, v: mg.MLP(1, [1])(v), "the input of MLP"),
+    "Layer": (lambda mg, v: mg.Layer(1, 1)(v), "the input of Layer"),
+    "Neuron": (lambda mg, v: mg.Neuron(1)(v), "the input of Neuron"),
+}
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_single_value_in_the_place_of_a_sequence_is_an_error_that_shows_the_way(mg, name):
+    program, what = SINGLE[name]
+    with pytest.raises(TypeError) as caught:
+        program(mg, mg.Value(1.0))
+    assert str(caught.value) == (
+        f"{what} must be a sequence of Values or numbers, not '{mg.__name__}.engine.Value': "
+        "write [x] for a single x"
+    )
 
 
 @pytest.mark.parametrize("name", MISTAKES)

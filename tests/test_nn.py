@@ -319,3 +319,9 @@ def test_a_weight_may_be_a_subclass_instance_or_a_computed_node(mg):
     neuron.w[0] = base * 3
     neuron([5.0]).backward()
     assert base.grad == 15.0
+
+
+def test_an_activation_for_each_layer_is_an_error_that_lists_the_names(mg):
+    message = r"activation must be one of relu, tanh, sigmoid, linear, got \['tanh', 'sigmoid'\]"
+    with pytest.raises(ValueError, match=message):
+        mg.MLP(2, [2, 1], activation=["tanh", "sigmoid"])

@@ -496,6 +496,14 @@ def test_the_gradient_of_a_base_is_0_for_an_exponent_of_0(mg):
     assert (a.grad, b.grad) == (0.0, 0.0)
 
 
+def test_a_format_is_that_of_the_data(mg):
+    v = mg.Value(3.14159)
+    assert f"{v:.2f}|{v:>8.1f}|{v:e}" == "3.14|     3.1|3.141590e+00"
+    assert f"{v}" == format(v, "") == str(v) == "Value(data=3.14159)"
+    with pytest.raises(ValueError, match="Unknown format code 's'"):
+        format(v, "s")
+
+
 # NumPy
 
 
