@@ -298,7 +298,7 @@ def _operand(x: Any) -> Value:
 
 def _apply(operation: Operation, *operands: Value) -> Value:
     """The node that an operation makes from its operands."""
-    data = operation.forward(*[operand._data for operand in operands])
+    data = operation.forward(*[operand._value for operand in operands])
     _check_forward(operation.name, operands, data)
     out = Value(data)
     out._operation, out._operands = operation, operands
@@ -338,8 +338,8 @@ def _gradients(operation: Operation, g: float, out: float, data: list[float]) ->
 def _step(node: Value) -> None:
     """Add a built-in node's gradient into its operands."""
     operands = node._operands
-    data = [x._data for x in operands]
-    for i, gradient in _gradients(node._operation, node._grad, node._data, data):
+    data = [x._value for x in operands]
+    for i, gradient in _gradients(node._operation, node._grad, node._value, data):
         operands[i]._grad += gradient
 
 
@@ -369,11 +369,11 @@ def _is_detecting() -> bool:
 
 
 def _finite(values: Iterable[Value]) -> bool:
-    return all(math.isfinite(x._data) for x in values)
+    return all(math.isfinite(x._value) for x in values)
 
 
 def _described(operands: Sequence[Value]) -> str:
-    shown = [repr(x._data) + (f" ({_label(x)!r})" if _label(x) else "") for x in operands[:8]]
+    shown = [repr(x._value) + (f" ({_label(x)!r})" if _label(x) else "") for x in operands[:8]]
     return ", ".join(shown) + (", ..." if len(operands) > 8 else "")
 
 
@@ -451,13 +451,13 @@ class _Fields:
         "__dict__",
         "_closure",
         "_constant",
-        "_data",
+        "_value",
         "_grad",
         "_initialised",
         "_operands",
         "_operation",
     )
-    _data: float
+    _value: float
     _grad: float
     _operation: Operation
     _operands: tuple[Value, ...]
@@ -467,7 +467,7 @@ class _Fields:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         self = object.__new__(cls)
-        self._data = self._grad = 0.0
+        self._value = self._grad = 0.0
         self._operation, self._operands, self._closure = _LEAF, (), None
         self._constant = self._initialised = False
         return self
@@ -534,7 +534,7 @@ class Value(_Fields):
         # Last, for what came before may run Python, which may do the same.
         if self._initialised:
             raise TypeError("a Value is initialised once: make a new one")
-        self._data, self._operation, self._operands = number, operation, children
+        self._value, self._operation, self._operands = number, operation, children
         self._initialised = True
         if label:
             _set_label(self, label)
@@ -542,11 +542,11 @@ class Value(_Fields):
     @property
     def data(self) -> float:
         """The value. Assigning converts to a float; nodes computed from it before keep theirs."""
-        return self._data
+        return self._value
 
     @data.setter
     def data(self, x: Any) -> None:
-        self._data = _number(x, "the data of a Value")
+        self._value = _number(x, "the data of a Value")
 
     @property
     def grad(self) -> float:
@@ -622,8 +622,8 @@ class Value(_Fields):
             raise AttributeError(
                 f"the custom operation {self._op!r} has no _local_grads: its step is its _backward"
             )
-        data = [x._data for x in self._operands]
-        return tuple(0.0 + slope for slope in self._operation.backward(1.0, self._data, *data))
+        data = [x._value for x in self._operands]
+        return tuple(0.0 + slope for slope in self._operation.backward(1.0, self._value, *data))
 
     @_local_grads.setter
     def _local_grads(self, _: object) -> NoReturn:
@@ -746,10 +746,10 @@ class Value(_Fields):
         raise TypeError("a Value does not turn into a float by itself: use .data")
 
     def __repr__(self) -> str:
-        return f"Value(data={self._data!r})"
+        return f"Value(data={self._value!r})"
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec else str(self)
+        return format(self._value, spec) if spec else str(self)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: data, grad, label and operation."""
@@ -757,7 +757,7 @@ class Value(_Fields):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._operation is _LEAF:
-            fields = type(self), self._data, self._grad, self._constant
+            fields = type(self), self._value, self._grad, self._constant
             return _restore_leaf, fields, _attributes([self])
         # The whole graph in one flat list, so that its depth does not matter.
         order = _topological_order([self])
@@ -784,7 +784,7 @@ def _saved(node: Value, numbers: dict[int, int]) -> Any:
     if node._operation.custom:
         detail = type(node), node._closure, node._operation.slopes
     operands = tuple(numbers[id(x)] for x in node._operands)
-    return node._op, detail, operands, node._data, node._grad
+    return node._op, detail, operands, node._value, node._grad
 
 
 def _restore_graph(saved: list[Any]) -> Value:
@@ -801,7 +801,7 @@ def _restore_graph(saved: list[Any]) -> Value:
                     node._backward = closure
             else:
                 node = _apply(_operation(name, detail), *operands)
-                node._data = data
+                node._value = data
             node._grad = grad
         nodes.append(node)
     return nodes[-1]
@@ -809,7 +809,7 @@ def _restore_graph(saved: list[Any]) -> Value:
 
 def _restore_leaf(kind: type[Value], data: float, grad: float, constant: bool) -> Value:
     leaf: Value = kind.__new__(kind)
-    leaf._data, leaf._grad = data, grad
+    leaf._value, leaf._grad = data, grad
     leaf._constant, leaf._initialised = constant, True
     return leaf
 
@@ -897,7 +897,7 @@ def _html_table(node: Any) -> str:
 def _compare(relation: Callable[[float, float], bool], left: Value, right: Any) -> Any:
     if _is_array(right):
         return _elementwise(relation.__name__, left, right)
-    a, b = left._data, _operand(right)._data
+    a, b = left._value, _operand(right)._value
     return not (math.isnan(a) or math.isnan(b)) and relation(a, b)
 
 

@@ -87,7 +87,7 @@ class SGD(_Optimizer):
             change = p._grad
             if momentum != 0:
                 change = self._velocity[i] = momentum * self._velocity[i] + p._grad
-            p._data -= self.lr * change
+            p._value -= self.lr * change
 
 
 class Adam(_Optimizer):
@@ -125,4 +125,4 @@ class Adam(_Optimizer):
             mean = self._mean[i] = beta1 * self._mean[i] + (1.0 - beta1) * g
             square = self._square[i] = beta2 * self._square[i] + (1.0 - beta2) * (g * g)
             root = sqrt(square / correction2)
-            p._data -= divide(self.lr * (mean / correction1), root + eps)
+            p._value -= divide(self.lr * (mean / correction1), root + eps)

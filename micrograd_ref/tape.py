@@ -142,7 +142,7 @@ class Tape(_Fields):
             for slot, constant in program.constants.items():
                 self._read[slot] = constant
             for slot, p in zip(program.parameter_slots, program.parameters, strict=True):
-                self._read[slot] = p._data
+                self._read[slot] = p._value
             if _is_detecting():
                 self._check(program, np.atleast_2d(rows))
             program.run(self._read, varying=False)
@@ -341,7 +341,7 @@ def _recorded(output: Value | Sequence[Value], inputs: Iterable[Value]) -> _Prog
     input_slots = [slots[id(x)] for x in inputs]
     leaves = [x for x in order if not x._operands and slots[id(x)] not in input_slots]
     parameters = tuple(x for x in leaves if not x._constant)
-    constants = {slots[id(x)]: x._data for x in leaves if x._constant}
+    constants = {slots[id(x)]: x._value for x in leaves if x._constant}
     minus_zero, one = len(order), len(order) + 1
     constants |= {minus_zero: -0.0, one: 1.0}
 

@@ -1279,7 +1279,7 @@ def mutants():
 
     def last_operand_first(node):
         operands = node._operands
-        found = gradients(node._operation, node._grad, node._data, [x._data for x in operands])
+        found = gradients(node._operation, node._grad, node._value, [x._value for x in operands])
         for i, gradient in reversed(found):
             operands[i]._grad += gradient
 

@@ -213,3 +213,11 @@ def test_numpy_warns_of_the_same_with_both_packages_and_never_of_a_nan(name):
         outcomes = [outcome(package, *numbers) for package in ("micrograd_ref", "micrograd_fast")]
         assert outcomes[0] == outcomes[1], numbers
         assert "invalid" not in outcomes[0] or not np.isnan(numbers).any(), numbers
+
+
+def test_a_masked_array_and_a_value_meet_elementwise(mg):
+    v, masked = mg.Value(2.0), np.ma.array([1.0, 3.0], mask=[False, True])
+    for out in (masked * v, v * masked, np.ma.multiply(masked, v)):
+        assert out.mask.tolist() == [False, True]
+        assert type(out[0]) is mg.Value
+        assert out[0].data == 2.0
