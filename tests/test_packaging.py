@@ -65,6 +65,41 @@ def test_the_reference_does_not_import_its_twin(tmp_path):
     assert not [name for name in output(code, tmp_path) if name.startswith("micrograd_fast")]
 
 
+SUBINTERPRETER = """
+import sys
+{before}
+if sys.version_info >= (3, 14):
+    from concurrent import interpreters
+    interpreter = interpreters.create()
+    run, close = interpreter.exec, interpreter.close
+else:
+    name = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+    interpreters = __import__(name)
+    interpreter = interpreters.create()
+    run = lambda code: interpreters.run_string(interpreter, code)
+    close = lambda: interpreters.destroy(interpreter)
+run('''
+try:
+    import micrograd_fast
+except ImportError as error:
+    print(error, flush=True)
+import micrograd_ref as mg
+print((mg.Value(1) + 2).data, flush=True)
+''')
+close()
+import micrograd_fast as mg
+print((mg.Value(1) + 2).data)
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="interpreters shared a GIL before 3.12")
+@pytest.mark.parametrize("before", ["", "import micrograd_fast"])
+def test_an_interpreter_with_a_gil_of_its_own_takes_the_reference_alone(before, tmp_path):
+    refusal = "module micrograd_fast.engine does not support loading in subinterpreters"
+    expected = [*refusal.split(), "3.0", "3.0"]
+    assert output(SUBINTERPRETER.format(before=before), tmp_path) == expected
+
+
 # The backend
 
 NAMES = """
