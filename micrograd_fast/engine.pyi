@@ -40,9 +40,10 @@ class Value:
     It is called 'custom', or by the name in Value(data, (a, b), 'name', local_grads=(da, db)).
 
     A Value takes further attributes, v.name = x, which are copied and pickled with it. A label is
-    one of them. A cycle through them is freed by the garbage collector. For micrograd_fast there
-    is one that it does not see: c = v * 2 comes first, then v.list = [], then v.list.append(c).
-    Assigning v.list = [c] is seen, and so is a c that is made after v.list.
+    one of them. A cycle through them is freed by the garbage collector. With micrograd_fast, it
+    does not see one through c = v * 2 if c was made before v had attributes, unless c is under a
+    Value that was assigned to an attribute, alone or in a list, tuple, dict or set: v.list = [c],
+    not v.list.append(c). Such an assignment costs a walk over the graph under the Value.
 
     Raises TypeError for data that is no real number (a Fraction or a Decimal is none: pass a float
     of it), OverflowError for an int beyond a double, ValueError for another number of local

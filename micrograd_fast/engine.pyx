@@ -401,27 +401,25 @@ cdef int refer(PyObject* node, object x) except -1:
     return 0
 
 cdef int show_nodes(object x) except -1:
-    """Let what is made already take part: the nodes in x with an operand that takes part.
+    """Let what was made before take part: the nodes under x with an operand that takes part.
 
-    In x: under a Value, in its attributes, and in a list, tuple, dict or set.
+    x: a Value, or a list, tuple, dict or set with Values in it, nested in any way.
     """
     cdef list pending = [x]
     cdef set seen = set()
     cdef Value node
     while pending:
         x = pending.pop()
-        if id(x) in seen or not isinstance(x, (Value, list, tuple, dict, set, frozenset)):
+        if id(x) in seen:
             continue
         seen.add(id(x))
-        if not isinstance(x, Value):
+        if isinstance(x, Value):
+            for node in graph_under(x):
+                seen.add(id(node))
+                if has_tracked_operand(node):
+                    take_part(<PyObject*>node)
+        elif isinstance(x, (list, tuple, dict, set, frozenset)):
             pending += get_referents(x)
-            continue
-        for node in graph_under(x):
-            seen.add(id(node))
-            if has_tracked_operand(node):
-                take_part(<PyObject*>node)
-            if node.attributes != NULL:
-                pending.append(<object>node.attributes)
     return 0
 
 cdef bint has_tracked_operand(Value node) noexcept:
@@ -996,9 +994,10 @@ cdef class Value:
     It is called 'custom', or by the name in Value(data, (a, b), 'name', local_grads=(da, db)).
 
     A Value takes further attributes, v.name = x, which are copied and pickled with it. A label is
-    one of them. A cycle through them is freed by the garbage collector. For micrograd_fast there
-    is one that it does not see: c = v * 2 comes first, then v.list = [], then v.list.append(c).
-    Assigning v.list = [c] is seen, and so is a c that is made after v.list.
+    one of them. A cycle through them is freed by the garbage collector. With micrograd_fast, it
+    does not see one through c = v * 2 if c was made before v had attributes, unless c is under a
+    Value that was assigned to an attribute, alone or in a list, tuple, dict or set: v.list = [c],
+    not v.list.append(c). Such an assignment costs a walk over the graph under the Value.
 
     Raises TypeError for data that is no real number (a Fraction or a Decimal is none: pass a float
     of it), OverflowError for an int beyond a double, ValueError for another number of local

@@ -28,6 +28,24 @@ __all__ = [
 cdef dict ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid", "linear": "Linear"}
 cdef dict ACTIVATION_OPS = {"relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "linear": LEAF}
 
+cdef extern from "Python.h":
+    ctypedef struct TypeSlots "PyTypeObject":
+        unsigned int tp_version_tag  # another after every change of the class, 0 for none at hand
+
+cdef dict activation_methods = {name: vars(PyValue)[name] for name in ("relu", "tanh", "sigmoid")}
+cdef unsigned int unchanged_version = 0  # of Value, with these methods
+
+cdef bint activations_are_unchanged() except -1:
+    """Whether the methods of Value are those that it was made with: a program may replace them."""
+    global unchanged_version
+    cdef TypeSlots* kind = <TypeSlots*>PyValue
+    if unchanged_version == 0 or kind.tp_version_tag != unchanged_version:
+        for name, method in activation_methods.items():
+            if getattr(PyValue, name, None) is not method:
+                return False
+        unchanged_version = kind.tp_version_tag
+    return True
+
 cdef object size(object n, str what):
     if operator.index(n) < 1:
         raise ValueError(f"the number of {what} must be at least 1, got {n}")
@@ -202,7 +220,7 @@ cdef Value neuron_output(object neuron, list x):
         return out
     activation = neuron.activation
     op = ACTIVATION_OPS.get(activation) if isinstance(activation, str) else None
-    if op is None:
+    if op is None or op != LEAF and not activations_are_unchanged():
         return getattr(out, activation)()
     return out if op == LEAF else unary_of(<Op>op, out)
 

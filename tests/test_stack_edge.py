@@ -1,4 +1,4 @@
-"""Nodes freed where the C stack is nearly used up, which CPython frees in another way from 3.14 on."""
+"""Nodes freed where the C stack is nearly used up, as CPython does it from 3.14 on."""
 
 import subprocess
 import sys
