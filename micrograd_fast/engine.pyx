@@ -1357,7 +1357,7 @@ cdef int initialise(
     if local_grads is not None:
         slopes = slopes_from(local_grads, n)
         if n and not op:
-            op = "custom"
+            op = CUSTOM_NAME
     label = string(label, "label")
     if detecting:
         check_forward(op, children, value)
@@ -1403,9 +1403,46 @@ def _construct(data, _children=(), _op="", label="", local_grads=None):
 cdef object construct(PyObject* kind, const_args* args, size_t nargs, PyObject* names):
     """Value's vectorcall."""
     cdef double data
-    if names == NULL and PyVectorcall_NARGS(nargs) == 1 and to_double(<object>args[0], &data):
+    cdef Value node
+    cdef Py_ssize_t n = 0 if names != NULL else PyVectorcall_NARGS(nargs)
+    if n == 1 and to_double(<object>args[0], &data):
         return leaf(data)
+    if n == 3 and type(<object>args[1]) is tuple and type(<object>args[2]) is tuple:
+        node = local_node(<object>args[0], <tuple>args[1], <tuple>args[2])
+        if node is not None:
+            return node
     return PyObject_Vectorcall(constructor, args, nargs, names)
+
+cdef Value local_node(object data, tuple children, tuple slopes):
+    """Value(data, children, slopes) of exact Values and plain numbers, None of anything else."""
+    cdef size_t n = len(children), i
+    cdef PyObject** held = tuple_items(children)
+    cdef PyObject** numbers = tuple_items(slopes)
+    cdef PyObject** block
+    if n == 0 or n != <size_t>len(slopes) or not is_plain(data):
+        return None
+    for i in range(n):
+        if Py_TYPE(held[i]) != VALUE or not is_plain(<object>numbers[i]):
+            return None
+    cdef double value = number(data, "the data of a Value")
+    block = new_block(n + 1 + n)
+    try:
+        for i in range(n):
+            to_double(<object>numbers[i], <double*>(block + n + 1) + i)
+    except OverflowError:
+        PyMem_Free(block)
+        raise
+    for i in range(n):
+        block[i] = hold(held[i])
+    Py_INCREF(CUSTOM_NAME)
+    block[n] = <PyObject*>CUSTOM_NAME
+    return block_node(LOCAL, block, n, value)
+
+cdef inline bint is_plain(object x) noexcept:
+    """Whether turning it into a double runs no Python."""
+    return PyFloat_CheckExact(x) or PyLong_CheckExact(x)
+
+cdef str CUSTOM_NAME = "custom"  # of an operation that was given none
 
 cdef object constructor = _construct
 

@@ -71,6 +71,8 @@ WRONG = {
         "a local gradient of a Value must be a real number, not 'str'"),
     "a Value": (lambda mg, a: mg.Value(1.0, (a,), (a,)), TypeError,
         "a local gradient of a Value must be a real number, not '{}.engine.Value'"),
+    "an int that is too large": (lambda mg, a: mg.Value(1.0, (a, a), (1, 10**400)), OverflowError,
+        "int too large to convert to float"),
     "no tuple": (lambda mg, a: mg.Value(1.0, (a,), local_grads=2.0), TypeError,
         "the local gradients of a Value must be a tuple or list of numbers, not 'float'"),
     "an array": (lambda mg, a: mg.Value(1.0, (a,), np.ones(1)), TypeError,
