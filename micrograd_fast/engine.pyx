@@ -487,7 +487,8 @@ cdef bint to_double_of(object x, double* out) except -1:
 cdef double number(object x, str what) except? -1:
     cdef double out
     if not to_double(x, &out):
-        raise TypeError(f"{what} must be a real number, not '{type_name(x)}'")
+        way_out = ": use .item()" if is_array(x) else ""
+        raise TypeError(f"{what} must be a real number, not '{type_name(x)}'{way_out}")
     return out
 
 cdef object string(object x, str what):

@@ -278,7 +278,8 @@ def _is_array(x: object) -> bool:
 
 def _number(x: Any, what: str) -> float:
     if not _is_number(x):
-        raise TypeError(f"{what} must be a real number, not '{_type_name(x)}'")
+        way_out = ": use .item()" if _is_array(x) else ""
+        raise TypeError(f"{what} must be a real number, not '{_type_name(x)}'{way_out}")
     return float(x)
 
 

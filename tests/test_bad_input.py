@@ -130,6 +130,12 @@ DATA = "the data of a Value must be a real number, not '{}'"
 GRAD = "the grad of a Value must be a real number, not '{}'"
 OPERAND = "unsupported operand for a Value: '{}' (expected a Value or a real number)"
 
+
+def no_number(message, kind):
+    """The message of a refusal: an array may hold just one, so it says how to get at that."""
+    return message.format(kind) + (": use .item()" if kind == "numpy.ndarray" else "")
+
+
 # What becomes a Value's data or grad: given a leaf and the number, what it was kept as.
 FIELDS = {
     "Value": (lambda mg, a, x: mg.Value(x).data, DATA),
@@ -184,7 +190,8 @@ def test_a_field_takes_numbers_only(mg, name):
     a.data, a.grad = 1.0, 0.5
     before = state(a)
     for x, kind in [*others_for(mg), (a, f"{mg.__name__}.engine.Value")]:
-        assert outcome(lambda x=x: keep(mg, a, x)) == (TypeError, message.format(kind)), kind
+        expected = TypeError, no_number(message, kind)
+        assert outcome(lambda x=x: keep(mg, a, x)) == expected, kind
     for x in (10**400, -(10**400)):
         assert outcome(lambda x=x: keep(mg, a, x)) == HUGE
     assert state(a) == before
@@ -271,6 +278,21 @@ def test_an_operator_names_what_an_array_holds_instead_of_numbers(mg, name, dtyp
             )
         else:
             assert outcome(fn) == (TypeError, OPERAND.format(kind))
+
+
+def test_an_array_of_one_number_is_no_number_and_the_error_says_what_to_do(mg):
+    labels = np.ones((3, 1))
+    a = mg.Value(2.0)
+    use_item = "must be a real number, not 'numpy.ndarray': use .item()"
+    for fn, what in (
+        (lambda: mg.Value(np.array(2.0)), "the data of a Value"),
+        (lambda: mg.Value(labels[0]), "the data of a Value"),
+        (lambda: mg.Value(1.0, (a,), (labels[0],)), "a local gradient of a Value"),
+        (lambda: mg.SGD([a], labels[0]), "lr"),
+    ):
+        assert outcome(fn) == (TypeError, f"{what} {use_item}")
+    assert mg.Value(labels[0].item()).data == 1.0
+    assert (a * labels[0]).shape == (1,)  # an operand that is an array means elementwise
 
 
 # What must be a str.
@@ -396,7 +418,7 @@ def test_a_rate_is_a_number_in_its_range(mg, name):
             expected = ValueError, f"{what} must be at least 0 and below {below}, got {float(x)}"
         assert outcome(lambda x=x: keep(mg, a, x)) == expected, repr(x)
     for x, kind in [*others_for(mg), (a, f"{mg.__name__}.engine.Value")]:
-        expected = TypeError, f"{what} must be a real number, not '{kind}'"
+        expected = TypeError, no_number(f"{what} must be a real number, not '{{}}'", kind)
         assert outcome(lambda x=x: keep(mg, a, x)) == expected, kind
     assert outcome(lambda: keep(mg, a, 10**400)) == HUGE
 
