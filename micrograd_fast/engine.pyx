@@ -15,6 +15,10 @@ from contextlib import contextmanager
 from functools import partial
 from gc import get_referents
 
+from micrograd_ref import engine as reference
+
+from .wording import check_call, worded_as
+
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport Py_EQ, Py_GE, Py_GT, Py_LE, Py_LT, Py_NE, PyObject
@@ -702,6 +706,7 @@ cdef object compare(int relation, Value left, object right):
 
 cdef int detecting = 0  # how many detect_anomaly blocks are open
 
+@worded_as(reference.detect_anomaly)
 @contextmanager
 def detect_anomaly():
     """Within this block, an operation that turns finite numbers into nan or inf is an error.
@@ -1013,8 +1018,15 @@ cdef class Value:
         # A leaf of 0.0 until __init__ has run, so that no Value is ever without its fields.
         self.flags = TRACKED | BLANK
 
-    def __init__(self, data, _children=(), _op="", label="", local_grads=None):
-        initialise(self, data, _children, _op, label, local_grads)
+    def __init__(self, *args, **kwargs):
+        try:
+            if len(args) == 1 and not kwargs:  # most often
+                initialise(self, args[0], (), "", "", None)
+            else:
+                _initialise(self, *args, **kwargs)
+        except TypeError:
+            check_call(reference.Value.__init__, (self, *args), kwargs)
+            raise
 
     @property
     def data(self):
@@ -1394,12 +1406,18 @@ cdef int set_operands(Value node, Op op, tuple children, object name, size_t siz
     node.op = op
     return 0
 
+def _initialise(Value node, data, _children=(), _op="", label="", local_grads=None):
+    initialise(node, data, _children, _op, label, local_grads)
+
 def _construct(data, _children=(), _op="", label="", local_grads=None):
     """Value(...) for exact Values: what needs no garbage collector stays out of it."""
     cdef Value node = leaf(0.0)
     node.flags |= BLANK
     initialise(node, data, _children, _op, label, local_grads)
     return node
+
+def _check_construct(*args, **kwargs):
+    check_call(reference.Value.__init__, (None, *args), kwargs)
 
 cdef object construct(PyObject* kind, const_args* args, size_t nargs, PyObject* names):
     """Value's vectorcall."""
@@ -1412,7 +1430,11 @@ cdef object construct(PyObject* kind, const_args* args, size_t nargs, PyObject* 
         node = local_node(<object>args[0], <tuple>args[1], <tuple>args[2])
         if node is not None:
             return node
-    return PyObject_Vectorcall(constructor, args, nargs, names)
+    try:
+        return PyObject_Vectorcall(constructor, args, nargs, names)
+    except TypeError:
+        PyObject_Vectorcall(check_construct, args, nargs, names)
+        raise
 
 cdef Value local_node(object data, tuple children, tuple slopes):
     """Value(data, children, slopes) of exact Values and plain numbers, None of anything else."""
@@ -1446,6 +1468,7 @@ cdef inline bint is_plain(object x) noexcept:
 cdef str CUSTOM_NAME = "custom"  # of an operation that was given none
 
 cdef object constructor = _construct
+cdef object check_construct = _check_construct
 
 
 # Pickling. A graph is a list of its nodes in topological order: leaves as they are, which keeps

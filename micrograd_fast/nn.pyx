@@ -3,10 +3,12 @@
 import operator
 import random
 
+from micrograd_ref import nn as reference
 from micrograd_ref.nn import _load, _save
 
 from .engine import Value as PyValue
 from .engine import dot, sum
+from .wording import worded_as
 
 from .engine cimport (
     LEAF, MAX, RELU, SIGMOID, TANH, Op, Value, binary_of, dot_of, enter_nested, leave_nested,
@@ -127,6 +129,7 @@ class Neuron(Module):
     Calling it with nin Values or numbers gives a Value; another count is a ValueError.
     """
 
+    @worded_as(reference.Neuron.__init__)
     def __init__(self, nin, nonlin=True, activation="relu"):
         if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise ValueError(
@@ -156,6 +159,7 @@ class Layer(Module):
     neuron; a wrong number of inputs is a ValueError.
     """
 
+    @worded_as(reference.Layer.__init__)
     def __init__(self, nin, nout, **kwargs):
         self.nin = size(nin, "inputs")
         self.neurons = [Neuron(nin, **kwargs) for _ in range(size(nout, "neurons"))]
@@ -180,6 +184,7 @@ class MLP(Module):
     Calling it gives what its last Layer gives; a wrong number of inputs is a ValueError.
     """
 
+    @worded_as(reference.MLP.__init__)
     def __init__(self, nin, nouts, activation="relu", output="linear"):
         nouts = list(nouts)
         sizes = [size(nin, "inputs"), *nouts]
@@ -234,6 +239,7 @@ cdef list layer_outputs(object layer, list x):
     ]
 
 
+@worded_as(reference.mse)
 def mse(predictions, targets):
     """The mean of (prediction - target) ** 2.
 
@@ -244,6 +250,7 @@ def mse(predictions, targets):
     return sum([(prediction - target) ** 2 for prediction, target in pairs]) / len(pairs)
 
 
+@worded_as(reference.hinge)
 def hinge(scores, labels):
     """The mean of relu(1 - label * score), the max-margin loss.
 
@@ -254,6 +261,7 @@ def hinge(scores, labels):
     return sum([(1 - label * score).relu() for score, label in pairs]) / len(pairs)
 
 
+@worded_as(reference.binary_cross_entropy)
 def binary_cross_entropy(logits, targets):
     """The mean of -log(p) for a target of 1 and -log(1 - p) for 0, where p = sigmoid(logit).
 
@@ -274,6 +282,7 @@ def binary_cross_entropy(logits, targets):
     return sum(losses) / len(pairs)
 
 
+@worded_as(reference.softmax)
 def softmax(logits):
     """e**logit / (the sum of all e**logit) for each of the logits: positive Values with the sum 1.
 
@@ -286,6 +295,7 @@ def softmax(logits):
     return [power / total for power in powers]
 
 
+@worded_as(reference.cross_entropy)
 def cross_entropy(logits, target):
     """-log(softmax(logits)[target]).
 

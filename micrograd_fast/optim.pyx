@@ -5,6 +5,10 @@ from array import array
 
 from libc.math cimport pow, sqrt
 
+from micrograd_ref import optim as reference
+
+from .wording import worded_as
+
 from .engine cimport Value, number, type_name
 
 __all__ = ["SGD", "Adam"]
@@ -76,6 +80,7 @@ class SGD(_Optimizer):
     for numbers out of range.
     """
 
+    @worded_as(reference.SGD.__init__)
     def __init__(self, params, lr, momentum=0.0):
         momentum = within(momentum, "momentum", 1.0)
         super().__init__(params, lr)
@@ -105,6 +110,7 @@ class Adam(_Optimizer):
     for numbers out of range.
     """
 
+    @worded_as(reference.Adam.__init__)
     def __init__(self, params, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
         betas, eps = checked_betas(betas), within(eps, "eps", float("inf"))
         super().__init__(params, lr)

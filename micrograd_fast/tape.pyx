@@ -17,6 +17,10 @@ from libc.stdint cimport INT32_MAX, int32_t
 from libc.string cimport memcmp, memcpy, memset, strcmp
 from libc.time cimport CLOCKS_PER_SEC, clock, clock_t
 
+from micrograd_ref import tape as reference
+
+from .wording import check_call
+
 from .engine cimport (
     ADD, CONSTANT, CUSTOM, DOT, LEAF, LOCAL, MUL, NEG, POWER, SUM, VISITED, Op, Stack, Value,
     checked_step, give_signature, is_detecting, label_of, node_of, operands, stack_free, stack_init,
@@ -567,20 +571,12 @@ cdef class Tape:
     def __cinit__(self):
         self._inputs = self._parameters = ()
 
-    def __init__(self, output, inputs=()):
-        cdef Recording recording = Recording()
-        cdef bint single = isinstance(output, Value)
-        cdef tuple outputs = values([output] if single else output, "an output")
-        cdef tuple varying = values(inputs, "an input")
-        if not outputs:
-            raise ValueError("a Tape needs at least one output, got none")
-        recording.read(outputs, varying)
-        PyErr_CheckSignals()
-        recording.link()
-        PyErr_CheckSignals()
-        recording.fuse()
-        PyErr_CheckSignals()
-        recording.write(self, single, varying, len(outputs))
+    def __init__(self, *args, **kwargs):
+        try:
+            _record(self, *args, **kwargs)
+        except TypeError:
+            check_call(reference.Tape.__init__, (self, *args), kwargs)
+            raise
 
     @property
     def inputs(self):
@@ -1125,6 +1121,22 @@ cdef bint is_step(Tape tape, Instruction* step) noexcept:
 
 cdef inline bint is_known(Tape tape, int32_t slot) noexcept:
     return -tape.shared_count <= slot < tape.varying_count
+
+
+def _record(Tape tape, output, inputs=()):
+    cdef Recording recording = Recording()
+    cdef bint single = isinstance(output, Value)
+    cdef tuple outputs = values([output] if single else output, "an output")
+    cdef tuple varying = values(inputs, "an input")
+    if not outputs:
+        raise ValueError("a Tape needs at least one output, got none")
+    recording.read(outputs, varying)
+    PyErr_CheckSignals()
+    recording.link()
+    PyErr_CheckSignals()
+    recording.fuse()
+    PyErr_CheckSignals()
+    recording.write(tape, single, varying, len(outputs))
 
 
 give_signature(Tape, "(output, inputs=())")

@@ -560,6 +560,49 @@ def test_a_wrong_number_of_arguments_is_a_type_error_that_names_the_function(mg,
     assert outcome(lambda: getattr(mg, name)(*[2] * least, colour="red"))[0] is TypeError
 
 
+def wrong_calls(name):
+    least, most = CALLS[name]
+    for args, kwargs in (((), {}), ((2,) * (most + 1), {}), ((2,) * least, {"colour": "red"})):
+        if args or kwargs or least:
+            yield args, kwargs
+
+
+def messages(use):
+    """What both packages say, each without its name."""
+    for name in ("micrograd_ref", "micrograd_fast"):
+        kind, message = outcome(lambda name=name: use(importlib.import_module(name)))
+        assert kind is TypeError
+        yield message.replace(name, "micrograd")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_of_wrong_arguments_both_packages_say_the_same(name):
+    for args, kwargs in wrong_calls(name):
+        ref, fast = messages(lambda mg, a=args, k=kwargs: getattr(mg, name)(*a, **k))
+        if name in ("dot", "sum") and not kwargs:  # nothing may come between these and a caller
+            assert ref != fast
+            assert fast.startswith(f"{name}() takes at ")
+        else:
+            assert ref == fast
+
+
+@pytest.mark.parametrize("name", ["Value", "Neuron", "Layer", "MLP", "SGD", "Adam", "Tape"])
+def test_of_wrong_arguments_for_a_subclass_both_packages_say_the_same(name):
+    for args, kwargs in wrong_calls(name):
+        ref, fast = messages(
+            lambda mg, a=args, k=kwargs: type("Sub", (getattr(mg, name),), {})(*a, **k)
+        )
+        assert ref == fast
+
+
+def test_an_error_about_arguments_has_no_other_behind_it(mg):
+    for make in (mg.Value, mg.SGD, mg.mse, mg.Tape):
+        with pytest.raises(TypeError, match="missing") as caught:
+            make()
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
 METHODS = ["backward", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu"]
 
 
@@ -567,7 +610,10 @@ METHODS = ["backward", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "r
 def test_a_method_of_a_value_takes_no_argument_and_no_other_object(mg, name):
     a = mg.Value(1.0)
     before = state(a)
-    assert outcome(lambda: getattr(a, name)(1.0))[0] is TypeError
+    for args, kwargs in (((1.0,), {}), ((), {"colour": "red"})):
+        ref, fast = messages(lambda mg, p=args, k=kwargs: getattr(mg.Value(1.0), name)(*p, **k))
+        assert ref.removeprefix("Value.").startswith(f"{name}() ")
+        assert fast.startswith(f"{name}() ")
     for x in (1.0, None, object()):
         assert outcome(lambda x=x: getattr(mg.Value, name)(x))[0] in (TypeError, AttributeError)
     assert state(a) == before
