@@ -1134,6 +1134,12 @@ cdef class Value:
         PyObject_GenericSetDict(self, attributes, NULL)
         refer(<PyObject*>self, attributes)
 
+    @__dict__.deleter
+    def __dict__(self):
+        cdef PyObject* attributes = self.attributes
+        self.attributes = NULL
+        Py_XDECREF(attributes)
+
     def __setattr__(self, name, x):
         PyObject_GenericSetAttr(self, name, <PyObject*>x)
         if self.attributes != NULL or type(self) is not Value:

@@ -685,3 +685,15 @@ def test_equality_is_identity(mg):
     assert a != 1.0
     assert (a.__eq__(a), a.__ne__(a)) == (True, False)
     assert a.__eq__(b) is a.__ne__(b) is NotImplemented
+
+
+def test_the_attributes_can_be_deleted_together(mg):
+    a = mg.Value(1.0, label="a")
+    a.m = 2.0
+    del a.__dict__
+    assert (vars(a), a.label) == ({}, "")
+    del a.__dict__
+    del a.__dict__
+    a.m = 3.0
+    assert vars(a) == {"m": 3.0}
+    assert a.data == 1.0
