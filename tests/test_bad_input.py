@@ -270,14 +270,13 @@ def test_an_operator_names_what_an_array_holds_instead_of_numbers(mg, name, dtyp
     kind = type(array.astype(object)[0])
     kind = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     for fn in (lambda: OPERATORS[name](a, array), lambda: OPERATORS[name](array, a)):
-        if dtype in ("M8[D]", "m8[s]") and name in ("+", "-", "*"):  # NumPy has rules for these
-            error, message = outcome(fn)
+        error, message = outcome(fn)
+        if dtype in ("M8[D]", "m8[s]") and error is not TypeError:  # NumPy has rules for these
             assert issubclass(error, TypeError)
-            assert f"cannot use operands with types dtype('{array.dtype.str}')" in message or (
-                message.endswith(f"and dtype('{array.dtype.str}')")
-            )
+            assert message.startswith("ufunc '")
+            assert f"dtype('{array.dtype.str}')" in message
         else:
-            assert outcome(fn) == (TypeError, OPERAND.format(kind))
+            assert (error, message) == (TypeError, OPERAND.format(kind))
 
 
 def test_an_array_of_one_number_is_no_number_and_the_error_says_what_to_do(mg):
