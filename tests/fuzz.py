@@ -5,8 +5,8 @@
 
 A program is a list of source lines. What is compared: the result of each line, or the type and
 message of its exception, and at each check() every node that the program can reach, with data,
-grad, label, operation and operands. A program that fails is made as small as possible and printed
-as a script of its own.
+grad, label, operation, operands, local gradients and attributes. A program that fails is made as
+small as possible and printed as a script of its own.
 
 The same seed gives the same programs, so that a failure can be repeated.
 """
@@ -14,6 +14,7 @@ The same seed gives the same programs, so that a failure can be repeated.
 import argparse
 import ast
 import contextlib
+import gc
 import importlib
 import math
 import os
@@ -80,7 +81,7 @@ class Sub(mg.Value):
 """,
     "Slotted": """
 class Slotted(mg.Value):
-    __slots__ = ("note",)
+    __slots__ = ("slot",)
 """,
     "Stepping": """
 class Stepping(mg.Value):
@@ -264,6 +265,8 @@ class Run:
             return type(x).__name__, bits(float.__pos__(x))
         if isinstance(x, np.floating):
             return type(x).__name__, bits(float(x))
+        if isinstance(x, dict):
+            return "dict", [(k, self.shown(v)) for k, v in x.items()]
         if isinstance(x, (set, frozenset)):
             return sorted(repr(self.shown(y)) for y in x)
         if isinstance(x, (list, tuple)):
@@ -292,13 +295,40 @@ class Run:
                 found = list(self.values_in(x))
                 roots += found
                 others.append((name, self.shown(x)))
-        self.names["state"] = repr((record(roots), others))
+        nodes = self.in_reach(roots)
+        numbers = {id(x): i for i, x in enumerate(nodes)}
+        hung = [(self.local_grads(x), self.placed(attributes_of(x), numbers)) for x in nodes]
+        self.names["state"] = repr((record(nodes), hung, others))
+
+    def in_reach(self, roots):
+        """The roots, and each node under them or on their attributes, once."""
+        found, pending = {}, roots[::-1]
+        while pending:
+            x = pending.pop()
+            if id(x) not in found:
+                found[id(x)] = x
+                pending += [*x._children, *self.values_in(attributes_of(x))]
+        return list(found.values())
+
+    def local_grads(self, x):
+        try:
+            return [bits(slope) for slope in x._local_grads]
+        except AttributeError as error:
+            return without_package(error)
+
+    def placed(self, x, numbers):
+        """Attributes, with the number of each node that they hold: one node is not its copy."""
+        if isinstance(x, self.mg.Value):
+            return numbers[id(x)]
+        if isinstance(x, dict):
+            return [(k, self.placed(v, numbers)) for k, v in x.items()]
+        if isinstance(x, (list, tuple)):
+            return type(x).__name__, *(self.placed(y, numbers) for y in x)
+        return self.shown(x)
 
     def values_in(self, x):
         if isinstance(x, self.mg.Value):
             yield x
-            for y in (getattr(x, "note", None), getattr(x, "__dict__", None)):
-                yield from self.values_in(y)
         elif isinstance(x, (list, tuple)):
             for y in x:
                 yield from self.values_in(y)
@@ -312,6 +342,12 @@ class Run:
             yield from self.values_in(x.params)
         elif isinstance(x, self.mg.Tape):
             yield from self.values_in((x.inputs, x.parameters))
+
+
+def attributes_of(x):
+    """The attributes of a Value, that of the slot of Slotted among them."""
+    slot = {"slot": x.slot} if hasattr(x, "slot") else {}
+    return {**vars(x), **slot}
 
 
 def parameters_of(module):
@@ -375,6 +411,7 @@ def difference(lines):
 UNARY = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "linear")
 LABELS = ("a", "", "x|y", "{<é>}", "\\n", "long " * 9)
+ATTRIBUTES = ("m", "m", "note", "slot", "_private", "colour")
 SMALL = ("0", "1", "2", "3", "-1", "-2", "0.5", "-0.5", "4", "1.5", "-3")
 ODD = (
     "0.0", "-0.0", "1.0", "math.inf", "-math.inf", "math.nan", "5e-324", "-5e-324", "1e308",
@@ -519,8 +556,54 @@ class Writer:
             return f"{self.new('v')} = {kind}({self.number()}, {children}, {name})"
         return f"{self.new('v')} = {kind}({self.number()}, label={self.label()})"
 
-    def note(self):
-        return f"{self.value()}.note = {self.rng.choice((self.value(), '3', '[1, 2]'))}"
+    def local_grads(self):
+        """A custom operation made from its local gradients."""
+        children = [self.value() for _ in range(self.rng.choice((0, 1, 1, 2, 2, 3)))]
+        slopes = [self.number() for _ in children]
+        if self.chance(self.badness):
+            slopes.append(self.rng.choice((*BAD, "1.0")))
+        slopes = (f"({', '.join(slopes)},)" if slopes else "()", f"[{', '.join(slopes)}]")
+        given = self.rng.choice(slopes)
+        kind = self.rng.choice(("mg.Value", "mg.Value", "mg.Value", "Sub", "Slotted", "Renamed"))
+        forms = [given, given, f"{self.label()}, local_grads={given}", f"local_grads={given}"]
+        if self.chance(self.badness):
+            forms = f"{given}, '', {given}", f"{given}, local_grads={given}", "local_grads={1.0}"
+        form = self.rng.choice(forms)
+        return f"{self.new('v')} = {kind}({self.number()}, {self.sequence(children)}, {form})"
+
+    def attribute(self):
+        a, b, c, name = self.value(), self.value(), self.value(), self.rng.choice(ATTRIBUTES)
+        thing = self.rng.choice(
+            (self.number(), b, a, f"[{b}, {a}]", "[]", f"{{'k': [{b}, (1, {c})]}}", "'text'")
+        )
+        dictionary = self.rng.choice(("{}", f"{{{name!r}: {thing}}}", "3", f"vars({b})"))
+        line = self.rng.choice(
+            (
+                f"{a}.{name} = {thing}",
+                f"{a}.{name} = {thing}",
+                f"{a}.{name} = {thing}",
+                f"{a}.{name} = {b} * 2; {b}.{name} = {a}",
+                f"{a}.tanh = {thing}",
+                f"{a}.{name} += 0.5",
+                f"{a}.{name}.append({b})",
+                f"{a}.{name}.{name} = {thing}",
+                f"del {a}.{name}",
+                f"{self.new('r')} = {a}.{name}",
+                f"{self.new('r')} = getattr({a}, {name!r}, None), hasattr({b}, {name!r})",
+                f"{self.new('r')} = dict(vars({a}))",
+                f"{self.new('r')} = {name!r} in dir({a}), {a}.__dict__ is vars({a})",
+                f"setattr({a}, 'a name', {thing})",
+                f"vars({a})[{name!r}] = {thing}",
+                f"vars({a}).update(vars({b}))",
+                f"vars({a}).clear()",
+                f"vars({a})['label'] = {self.rng.choice(LABELS)!r}",
+                f"{a}.label = ''; {self.new('r')} = list(vars({a})), {a}.label",
+                f"{a}.__dict__ = {dictionary}",
+                f"[setattr(p, {name!r}, p.data) for p in {a}._children]",
+                f"{a} = None; gc.collect()",
+            )
+        )
+        return line + ("; gc.collect()" if self.chance(0.1) else "")
 
     def binary(self):
         a, b = self.value(), self.operand()
@@ -596,7 +679,10 @@ class Writer:
                 f"{a}._op = 'x'",
                 f"{a}._children = ()",
                 f"{a}._prev = set()",
+                f"{a}._local_grads = (1.0,)",
+                f"{self.new('t')} = mg.Tape(mg.Value(1.0, ({a},), ({self.number()},)) * 2)",
                 f"del {a}.{self.rng.choice(('data', 'grad', 'label', '_op', '_prev', 'note'))}",
+                f"del {a}.{self.rng.choice(('_children', '_backward', '_local_grads'))}",
                 f"{a}.nothing",
                 f"{a}.backward({b})",
                 f"float({a})",
@@ -624,6 +710,7 @@ class Writer:
                 f" = {a} in [{b}], hash({a}) == hash({a})",
                 f" = [x.data for x in {a}._children], len({a}._prev), {a}._op",
                 f" = {a}._children",
+                f" = {a}._local_grads",
                 f" = len(mg.trace({a})[0]), len(mg.trace({a})[1])",
                 f" = mg.draw_dot({a}, max_nodes=30).source",
                 f" = mg.gradcheck(lambda x: x * {a} + x, [{a}])",
@@ -997,14 +1084,16 @@ class Writer:
 
 # Kinds of lines and how often they come.
 LINES = {
-    "leaf": 5, "binary": 10, "unary": 6, "backward": 6, "subclass": 1, "note": 0.5, "augmented": 3,
-    "nested": 5, "power": 4, "dot": 4, "sum": 3, "long": 1, "custom": 3, "wrong_value": 2, "ask": 2,
-    "arrays": 1.5, "assign": 5, "rename": 1, "forget": 1, "step": 1.5, "new_step": 1, "copying": 2,
-    "loss": 2, "anomaly": 2, "file": 0.3, "between": 1,
+    "leaf": 5, "binary": 10, "unary": 6, "backward": 6, "subclass": 1, "augmented": 3, "nested": 5,
+    "power": 4, "dot": 4, "sum": 3, "long": 1, "custom": 3, "local_grads": 3, "attribute": 4,
+    "wrong_value": 2, "ask": 2, "arrays": 1.5, "assign": 5, "rename": 1, "forget": 1, "step": 1.5,
+    "new_step": 1, "copying": 2, "loss": 2, "anomaly": 2, "file": 0.3, "between": 1,
     "module": 3, "call": 6, "take": 3, "change_module": 3, "optimizer": 2, "train": 5, "tape": 4,
     "forward": 3, "differentiate": 3, "replay": 4, "ask_tape": 1,
 }  # fmt: skip
-CHANGING = ("backward", "assign", "step", "train", "differentiate", "replay", "copying")
+CHANGING = (
+    "backward", "assign", "step", "train", "differentiate", "replay", "copying", "attribute",
+)  # fmt: skip
 
 
 class Tally:
@@ -1272,6 +1361,7 @@ def mutants():
         )  # fmt: skip
 
     gradients, restore_leaf = engine._gradients, engine._restore_leaf
+    local_operation, set_label = engine.local_operation, engine._set_label
     pairs, reduce, sgd_step, adam_step = nn._pairs, tape._reduce, optim.SGD.step, optim.Adam.step
 
     def first_term_first(operation, g, out, data):
@@ -1283,11 +1373,24 @@ def mutants():
         for i, gradient in reversed(found):
             operands[i]._grad += gradient
 
-    def without_grad(kind, data, grad, label, constant):
-        return restore_leaf(kind, data, 0.0, label, constant)
+    def without_grad(kind, data, grad, constant):
+        return restore_leaf(kind, data, 0.0, constant)
 
-    def without_constant(kind, data, grad, label, constant):
-        return restore_leaf(kind, data, grad, label, False)
+    def without_constant(kind, data, grad, constant):
+        return restore_leaf(kind, data, grad, False)
+
+    def local_grads_reversed(name, slopes):
+        return local_operation(name, slopes[::-1])
+
+    def local_grads_nudged(name, slopes):
+        return backward(0)(local_operation(name, slopes))
+
+    def label_kept(node, label):
+        if label:
+            set_label(node, label)
+
+    def label_beside(node, label):
+        node.__dict__["label"] = label
 
     def in_order(contributions):
         total = 0.0
@@ -1333,6 +1436,12 @@ def mutants():
         "sign of the slope of abs": (engine, "sign", lambda x: 1.0 if x >= 0 else -1.0),
         "a restored leaf's grad": (engine, "_restore_leaf", without_grad),
         "a restored constant": (engine, "_restore_leaf", without_constant),
+        "the order of local gradients": (engine, "local_operation", local_grads_reversed),
+        "a local gradient": (engine, "local_operation", local_grads_nudged),
+        "a custom operation without a step": (engine, "_check_step", lambda node: None),
+        "attributes in a pickle": (engine, "_set_attributes", lambda order, found: None),
+        "a label that was taken away": (engine, "_set_label", label_kept),
+        "an empty label among the attributes": (engine, "_set_label", label_beside),
         "the message for an operand": (
             engine, "_type_name", lambda x: type(x).__name__ + "?",
         ),
@@ -1431,9 +1540,11 @@ def lines_of(seed):
         return (error.stdout or b"").decode().splitlines()
 
 
-def watch(seed, seconds, quiet=False):
+def watch(seed, seconds, quiet=False, collect=None):
     """Run a search in a process of its own. Returns its exit status, 1 for a crash or a hang."""
     command = [sys.executable, __file__, "--worker", "--seed", seed, "--seconds", str(seconds)]
+    if collect is not None:
+        command += ["--collect", str(collect)]
     worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
     hung = threading.Event()
 
@@ -1478,7 +1589,10 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="the number of the first program")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--lines", metavar="SEED:NUMBER", help="print a program")
+    parser.add_argument("--collect", type=int, metavar="N", help="gc.set_threshold(N)")
     options = parser.parse_args()
+    if options.collect is not None:
+        gc.set_threshold(options.collect)
     warnings.simplefilter("ignore")
     if options.mutants is not None:
         names = options.mutants or list(mutants())
@@ -1491,7 +1605,7 @@ def main():
         return 0
     if options.worker:
         return work(options.seed, options.seconds, options.first)
-    return watch(options.seed, options.seconds)
+    return watch(options.seed, options.seconds, collect=options.collect)
 
 
 if __name__ == "__main__":

@@ -34,9 +34,11 @@ def test_the_same_seed_gives_the_same_program():
         "Tape tanh backward 0",
         "Adam root",
         "the sum over rows",
+        "the order of local gradients",
+        "attributes in a pickle",
     ],
 )
-def test_a_formula_changed_by_one_bit_is_found(name):
+def test_a_changed_formula_or_rule_is_found(name):
     assert fuzz.find_mutants([name], "pytest", 60) == []
 
 
@@ -62,7 +64,7 @@ def test_a_difference_is_made_small_and_printed_as_a_script(tmp_path):
     ]
     with fuzz.mutated(*fuzz.mutants()["exp backward 0"]):
         small = fuzz.minimised(lines, lambda lines: fuzz.difference(lines) is not None)
-    assert small == ["v2 = mg.Value(2.0).exp()", "v2.backward()"]
+    assert small == ["v2 = mg.Value(2.0).exp()"]  # by its local gradients
     path = tmp_path / "small.py"
     path.write_text(fuzz.script(small))
     shown = [
@@ -76,4 +78,4 @@ def test_a_difference_is_made_small_and_printed_as_a_script(tmp_path):
         for package in fuzz.TWINS
     ]
     assert shown[0] == shown[1]
-    assert re.fullmatch(r"v2 0x\S+ 0x1.0000000000000p\+0 '' exp\n", shown[0])
+    assert re.fullmatch(r"v2 0x\S+ 0x0.0p\+0 '' exp\n", shown[0])
