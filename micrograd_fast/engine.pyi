@@ -19,6 +19,9 @@ _Number: TypeAlias = float | np.floating[Any] | np.integer[Any] | np.bool_
 _Array: TypeAlias = NDArray[Any]
 _Objects: TypeAlias = NDArray[np.object_]  # what an operator makes of an array, element by element
 
+# No __getattr__ or __setattr__, though a Value takes any attribute: with them a type checker would
+# let every misspelt .grad pass. As with a torch.Tensor, a program that is checked declares its
+# attributes in a subclass, or reads and writes them by vars(v).
 @disjoint_base  # its memory is laid out in C, so no class can derive from it and from int
 class Value:
     """A number in a graph, with the gradient of the graph's result with respect to it.
@@ -99,6 +102,13 @@ class Value:
 
     @_backward.setter
     def _backward(self, closure: Callable[[], object]) -> None: ...
+    @property
+    def _local_grads(self) -> tuple[float, ...]:
+        """What this node's step adds to each operand's grad of 0.0 if its own grad is 1.0.
+
+        In operand order; () for a leaf, AttributeError for a custom operation with a _backward.
+        """
+
     def backward(self) -> None:
         """Compute the gradient of this Value with respect to every node under it.
 
@@ -107,6 +117,8 @@ class Value:
         memory alone. An exception from a custom operation propagates: the grads are then
         incomplete, the graph is as before. A custom operation may call backward itself, which is a
         RecursionError beyond 100 deep. Cost: proportional to the number of nodes and operands.
+        Raises ValueError if a custom operation has children and no _backward, and then changes
+        nothing.
         """
 
     @overload

@@ -23,6 +23,9 @@ assert_type(a.exp().relu(), Value)
 assert_type(a.data, float)
 assert_type(a._children, tuple[Value, ...])
 assert_type(a._backward, Callable[[], object])
+assert_type(a._local_grads, tuple[float, ...])
+assert_type(Value(1.0, (a,), (2.0,)), Value)
+assert_type(Value(1.0, (a,), "twice", local_grads=[2]), Value)
 assert_type(a < 2, bool)
 assert_type(mg.dot([a], [1.0]), Value)
 assert_type(mg.sum([a, 2.0]), Value)
@@ -41,4 +44,15 @@ mg.plot_history(numbers)
 
 a + "x"  # type: ignore[operator] # pyright: ignore[reportOperatorIssue]
 Value("x")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+class Parameter(Value):
+    m: float = 0.0
+
+
+p = Parameter(1.0)
+p.m += 0.5
+assert_type(p.m, float)
+vars(a)["m"] = 0.5
+a.gard = 0.0  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
 a._op = "x"  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
