@@ -1199,7 +1199,7 @@ def simpler_lines(line):
             else:
                 break
             simpler = ast.unparse(tree).replace("\n", "; ")
-            if len(simpler) < len(line):
+            if len(simpler) < len(line) and is_python(simpler):
                 yield simpler
 
 

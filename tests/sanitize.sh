@@ -138,6 +138,17 @@ def custom():
     gc.collect()
 
 
+def attributes():
+    a = mg.Value(1.0, label="a")
+    out = mg.Value(2.0, (a, a), "op", local_grads=(2, 0.5)) * a
+    a.m, a.list, out.a = 0.5, [out, a], a
+    out.backward()
+    out._local_grads
+    del a.m
+    pickle.loads(pickle.dumps(out))
+    gc.collect()
+
+
 def refused():
     a = mg.Value(1.0)
     for wrong in (
@@ -209,7 +220,7 @@ def used_by(workload, rounds):
 
 ROUNDS = 400
 leaking = []
-for workload in (built_in, custom, refused, anomaly, training, tape, pickled):
+for workload in (built_in, custom, attributes, refused, anomaly, training, tape, pickled):
     grown, before = [], used_by(workload, ROUNDS)
     # A cache fills up at some time; a leak goes on for as long as one looks.
     while len(grown) < 10 and (not grown or grown[-1] > 8 * ROUNDS):
