@@ -1158,8 +1158,12 @@ cdef class Value:
             size += self.count * sizeof(double)
         return size
 
-    def backward(self):
-        """Compute the gradient of this Value with respect to every node under it.
+    @cython.embedsignature(False)
+    def backward(self, *args, **kwargs):
+        """backward($self)
+--
+
+Compute the gradient of this Value with respect to every node under it.
 
         Sets this node's grad to 1.0, recomputes the grads of all nodes that have operands from
         zero, and adds into the leaves' grads, so zero those between steps. Depth is limited by
@@ -1169,6 +1173,8 @@ cdef class Value:
         Raises ValueError if a custom operation has children and no _backward, and then changes
         nothing.
         """
+        if args or kwargs:
+            check_call(reference.Value.backward, (None, *args), kwargs)
         run_backward(<PyObject*>self)
 
     def __add__(left, right):
@@ -1417,9 +1423,14 @@ def _initialise(Value node, data, _children=(), _op="", label="", local_grads=No
 
 def _construct(data, _children=(), _op="", label="", local_grads=None):
     """Value(...) for exact Values: what needs no garbage collector stays out of it."""
-    cdef Value node = leaf(0.0)
-    node.flags |= BLANK
+    cdef Value node = blank_value()
     initialise(node, data, _children, _op, label, local_grads)
+    return node
+
+cdef inline Value blank_value():
+    """What Value.__new__ makes, out of the collector."""
+    cdef Value node = leaf(0.0)
+    node.flags = BLANK
     return node
 
 def _check_construct(*args, **kwargs):
@@ -1562,6 +1573,8 @@ cdef Value node_of(Op op, list held, double exponent):
 
 cdef Value blank(object kind):
     """A new Value of a kind, without its fields."""
+    if kind is Value:
+        return blank_value()
     node = kind.__new__(kind)
     if not isinstance(node, Value) or not (<Value>node).flags & BLANK:
         raise TypeError(f"this is not the state of a Value: {type_name(node)!r} is not new")

@@ -611,8 +611,10 @@ def test_a_method_of_a_value_takes_no_argument_and_no_other_object(mg, name):
     before = state(a)
     for args, kwargs in (((1.0,), {}), ((), {"colour": "red"})):
         ref, fast = messages(lambda mg, p=args, k=kwargs: getattr(mg.Value(1.0), name)(*p, **k))
-        assert ref.removeprefix("Value.").startswith(f"{name}() ")
-        assert fast.startswith(f"{name}() ")
+        if name == "backward":
+            assert fast == ref
+        assert ref.startswith(f"Value.{name}() ")
+        assert fast.removeprefix("Value.").startswith(f"{name}() ")
     for x in (1.0, None, object()):
         assert outcome(lambda x=x: getattr(mg.Value, name)(x))[0] in (TypeError, AttributeError)
     assert state(a) == before
