@@ -10,13 +10,11 @@ import argparse
 import importlib
 import json
 import os
-import platform
 import sys
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .measure import Row, Workload, measure, package_of
+from .measure import measure, package_of
+from .report import as_dict, machine, table, versions
 
 MODULES = (
     "operators",
@@ -40,6 +38,7 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "JAX_PLATFORMS": "cpu",
+    "JAX_ENABLE_X64": "1",
 }
 
 
@@ -70,10 +69,11 @@ def main(arguments=None):
     for name in [module for module in MODULES if module in (options.workload or MODULES)]:
         module = f"{__package__}.{name}"
         for index, workload in enumerate(importlib.import_module(module).WORKLOADS):
-            active = sum(callable(prepare) for prepare in workload.contestants.values())
-            with tqdm(total=active * (rounds + 2), desc=workload.name, leave=False) as progress:
-                rows = list(measure(module, index, rounds, seconds, budget, progress))
-            tables.append(as_dict(workload, rows))
+            active = sum(callable(row[1]) for row in workload.contestants)
+            answers = active * (rounds + 2 + workload.memory)
+            with tqdm(total=answers, desc=workload.name, leave=False) as progress:
+                outcomes = measure(module, index, rounds, seconds, budget, progress)
+            tables.append(as_dict(workload, outcomes))
             print("\n" + table(tables[-1]))
 
     rows = [row for workload in tables for row in workload["rows"]]
@@ -90,124 +90,6 @@ def main(arguments=None):
         draw(report, options.chart)
     ours_differ = any(row["wrong"] and row["contestant"].startswith("micrograd_") for row in rows)
     return 1 if ours_differ else 0
-
-
-def machine():
-    """What the figures depend on, besides the packages."""
-    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
-    return {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
-        "CPU": f"{processor()}, {os.cpu_count()} cores{load}",
-        "system": f"{platform.system()} {platform.release()}",
-        "Python": f"{platform.python_version()} ({platform.python_compiler()})",
-        "arithmetic": "float64, one thread, garbage collector on",
-    }
-
-
-def processor():
-    """The CPU's name; Linux keeps it where `platform` does not look."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def versions(contestants):
-    """The version of each package among the contestants."""
-    found = {}
-    for package in dict.fromkeys(map(package_of, contestants)):
-        ours = package in ("micrograd_fast", "micrograd_ref")
-        try:
-            found[package] = version("micrograd-fast" if ours else package)
-        except PackageNotFoundError:
-            if ours:
-                found[package] = "(source tree)"
-    return found
-
-
-def as_dict(workload: Workload, rows: list[Row]):
-    """A workload's figures, with the ratios to micrograd_fast and to the baseline."""
-    found = {row.contestant: row for row in rows}
-
-    def ratio(row, other):
-        return row.ratio(found[other]) if other in found else None
-
-    return {
-        "name": workload.name,
-        "title": workload.title,
-        "per": workload.per,
-        "baseline": workload.baseline,
-        "rows": [
-            row._asdict()
-            | {
-                "figure": row.figure,
-                "spread": row.spread,
-                "to_fast": ratio(row, "micrograd_fast"),
-                "to_baseline": ratio(row, workload.baseline),
-            }
-            for row in rows
-        ],
-    }
-
-
-def table(workload):
-    """A workload's figures as text."""
-    rows = [row for row in workload["rows"] if not row["missing"]]
-    baseline = workload["baseline"]
-    heads = ["", f"per {workload['per']}", "spread", "/ micrograd_fast"]
-    heads += [f"/ {baseline}"] if baseline else []
-    heads += ["peak memory"] if any(row["peak"] for row in rows) else []
-    lines = [[*heads, ""]]
-    for row in rows:
-        if row["cannot"]:
-            lines.append([row["contestant"], *["-"] * (len(heads) - 1), row["cannot"]])
-            continue
-        weighed = row["bytes"] is not None
-        cells = [row["contestant"], in_bytes(row["figure"]) if weighed else time(row["figure"])]
-        cells.append("" if row["spread"] is None else f"{row['spread']:.0%}")
-        cells.append(times(row["to_fast"]))
-        cells += [times(row["to_baseline"])] if baseline else []
-        cells += [in_bytes(row["peak"])] if "peak memory" in heads else []
-        lines.append([*cells, row["note"]])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    text = [
-        "  ".join(
-            [line[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(line[1:-1], widths[1:-1], strict=True)]
-            + [line[-1]]
-        ).rstrip()
-        for line in lines
-    ]
-    return "\n".join([f"{workload['name']}: {workload['title']}", *text])
-
-
-def time(seconds):
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{three_digits(seconds / size)} {unit}"
-    return f"{three_digits(seconds / 1e-9)} ns"
-
-
-def in_bytes(count):
-    if count is None:
-        return ""
-    return f"{count:.0f} B" if count < 10_000 else f"{count / 1e6:.1f} MB"
-
-
-def times(ratio):
-    """A ratio, as a fraction where it is below one half: 1/612 says more than 0.0016."""
-    if ratio is None:
-        return ""
-    if ratio < 0.5:
-        return f"1/{three_digits(1 / ratio)}"
-    return three_digits(ratio)
-
-
-def three_digits(number):
-    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
 
 
 if __name__ == "__main__":

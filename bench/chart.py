@@ -4,6 +4,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from .measure import package_of
+from .report import figure as text_of
 
 # Ours in green, the usual ways of pure Python in red, the rest in grey.
 COLOURS = {
@@ -24,14 +25,13 @@ def draw(report, path):
     A bar starts at micrograd_fast's own time: to the right is slower, to the left faster. Its end
     bears the time itself.
     """
-    from .__main__ import in_bytes, time
-
     preferred = [workload for workload in report["workloads"] if workload["name"] in PREFERRED]
     panels = []
     for workload in preferred or report["workloads"]:
-        rows = [row for row in workload["rows"] if row["to_fast"]]
+        rows = [(row["ratios"].get("micrograd_fast"), row) for row in workload["rows"]]
+        rows = sorted((pair for pair in rows if pair[0]), key=lambda pair: pair[0])
         if rows:
-            panels.append((workload, sorted(rows, key=lambda row: row["to_fast"])))
+            panels.append((workload["title"], rows))
     if not panels:
         raise SystemExit("nothing to draw: no workload has a figure of micrograd_fast")
     sizes = [len(rows) + 1.4 for _, rows in panels]
@@ -40,36 +40,9 @@ def draw(report, path):
         axes = figure.subplots(
             len(panels), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": sizes}
         )[:, 0]
-        for axis, (workload, rows) in zip(axes, panels, strict=True):
-            ratios = [row["to_fast"] for row in rows]
-            axis.barh(
-                range(len(rows)),
-                [ratio - 1 for ratio in ratios],
-                left=1,
-                height=0.72,
-                color=[COLOURS.get(package_of(row["contestant"]), OTHERS) for row in rows],
-            )
-            axis.set_xscale("log")
-            axis.axvline(1, color=COLOURS["micrograd_fast"], linewidth=1.2)
-            axis.set_yticks(range(len(rows)), [row["contestant"] for row in rows])
-            axis.invert_yaxis()
-            axis.set_title(workload["title"], loc="left", fontsize=9, fontweight="bold")
-            axis.tick_params(axis="y", length=0)
-            axis.spines[["top", "right", "left"]].set_visible(False)
-            for i, row in enumerate(rows):
-                if row["contestant"] == "micrograd_fast":
-                    axis.plot(1, i, "D", color=COLOURS["micrograd_fast"], markersize=5)
-                figure_text = (in_bytes if row["bytes"] is not None else time)(row["figure"])
-                faster = row["to_fast"] < 1
-                axis.annotate(
-                    figure_text,
-                    (row["to_fast"], i),
-                    xytext=(-5 if faster else 5, 0),
-                    textcoords="offset points",
-                    ha="right" if faster else "left",
-                    va="center",
-                    fontsize=8,
-                )
+        for axis, (title, rows) in zip(axes, panels, strict=True):
+            axis.set_title(title, loc="left", fontsize=9, fontweight="bold")
+            bars(axis, rows)
         axes[-1].xaxis.set_major_formatter(
             lambda x, _: f"{x:,.0f}" if x >= 1 else f"1/{1 / x:,.0f}"
         )
@@ -82,3 +55,33 @@ def draw(report, path):
             color="#555555",
         )
         figure.savefig(path, dpi=150, facecolor="white")
+
+
+def bars(axis, rows):
+    """A bar for each pair of a ratio and its row."""
+    names = [row["contestant"] for _, row in rows]
+    axis.barh(
+        range(len(rows)),
+        [ratio - 1 for ratio, _ in rows],
+        left=1,
+        height=0.72,
+        color=[COLOURS.get(package_of(name), OTHERS) for name in names],
+    )
+    axis.set_xscale("log")
+    axis.axvline(1, color=COLOURS["micrograd_fast"], linewidth=1.2)
+    axis.set_yticks(range(len(rows)), names)
+    axis.invert_yaxis()
+    axis.tick_params(axis="y", length=0)
+    axis.spines[["top", "right", "left"]].set_visible(False)
+    for i, (ratio, row) in enumerate(rows):
+        if row["contestant"] == "micrograd_fast":
+            axis.plot(1, i, "D", color=COLOURS["micrograd_fast"], markersize=5)
+        axis.annotate(
+            text_of(row),
+            (ratio, i),
+            xytext=(-5 if ratio < 1 else 5, 0),
+            textcoords="offset points",
+            ha="right" if ratio < 1 else "left",
+            va="center",
+            fontsize=8,
+        )

@@ -15,10 +15,19 @@ import re
 import statistics
 import struct
 import timeit
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 SECONDS_FOR_ONE_ANSWER = 180
+
+# What to import for a contestant where that is not the package that its name starts with.
+MODULES = {
+    "float": "builtins",
+    "micrograd": "micrograd.engine",
+    "python": "bench.python",
+    "xad": "xad.adj_1st",
+}
 
 
 class Task(NamedTuple):
@@ -42,29 +51,31 @@ class Task(NamedTuple):
 class Workload(NamedTuple):
     """What is measured and who takes part.
 
-    contestants: a name, starting with the package's, to a function that imports what it needs and
-    returns a Task, or to the reason why the package cannot take part.
+    contestants: a row for each: its name, which starts with the package's; a function that is given
+    the package and returns a Task; what else the function is given. Or the name, and the reason why
+    the package cannot take part.
     per: what a time is for: a step, a node, ...
-    baseline: the contestant that stands for the usual way; ratios to it are shown too.
+    baselines: contestants that stand for the usual way; ratios to them are shown too.
     memory: whether the peak memory says something.
     """
 
     name: str
     title: str
     per: str
-    contestants: dict[str, Callable[[], Task] | str]
-    baseline: str = ""
+    contestants: Sequence[tuple[Any, ...]]
+    baselines: Sequence[str] = ()
     memory: bool = False
 
 
-class Row(NamedTuple):
+@dataclass
+class Outcome:
     """What was found about one contestant.
 
     times: for each round it ran in, the seconds for one unit.
     """
 
     contestant: str
-    times: dict[int, float]
+    times: dict[int, float] = field(default_factory=dict)
     bytes: float | None = None
     peak: int | None = None
     note: str = ""
@@ -85,7 +96,7 @@ class Row(NamedTuple):
         low, middle, high = statistics.quantiles(self.times.values(), n=4, method="inclusive")
         return (high - low) / middle
 
-    def ratio(self, other: "Row") -> float | None:
+    def ratio(self, other: "Outcome") -> float | None:
         """How many times the other's figure this one is, None if either has none.
 
         Of times, the median over the rounds that both ran in of the two times' ratio: what slows
@@ -95,6 +106,11 @@ class Row(NamedTuple):
         if both:
             return statistics.median(self.times[i] / other.times[i] for i in both)
         return self.bytes / other.bytes if self.bytes and other.bytes else None
+
+
+def package_of(contestant: str) -> str:
+    """The package that a contestant's name starts with: 'jax' of 'jax.jit, compiled once'."""
+    return re.match(r"\w+", contestant)[0]
 
 
 class CannotRun(Exception):
@@ -110,14 +126,17 @@ class NotInstalled(Exception):
 
 def _serve(connection: Any, module: str, index: int, contestant: str) -> None:
     """Set the task up, send what it computed, then time as many runs as each message says."""
+    name = package_of(contestant)
     try:
         # A crash is told in the table; what it prints would tear the progress bar.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        _import_if_there("numpy.random")
-        _import_if_there(package_of(contestant))
-        before = _memory("VmRSS")
-        prepare = importlib.import_module(module).WORKLOADS[index].contestants[contestant]
-        task = prepare()
+        with contextlib.suppress(ImportError):
+            importlib.import_module("numpy.random")
+        package = importlib.import_module(MODULES.get(name, name))
+        before = _memory("VmRSS")  # with the packages' own weight, which is not the work's
+        rows = importlib.import_module(module).WORKLOADS[index].contestants
+        prepare, *arguments = next(rest for row, *rest in rows if row == contestant)
+        task = prepare(package, *arguments)
         result = [float(x) for x in task.result]
         connection.send((result, task.units, task.note, task.bytes))
         # timeit turns the garbage collector off; users have it on.
@@ -128,27 +147,22 @@ def _serve(connection: Any, module: str, index: int, contestant: str) -> None:
                 connection.send(None if before is None or peak is None else peak - before)
             else:
                 connection.send(timer.timeit(message))
-    except ModuleNotFoundError as error:
-        missing = error.name == package_of(contestant)
-        connection.send(NotInstalled() if missing else CannotRun(_describe(error)))
     except Exception as error:
-        connection.send(CannotRun(_describe(error)))
+        if isinstance(error, ModuleNotFoundError) and error.name == name:
+            connection.send(NotInstalled())
+        else:
+            message = (str(error).strip() or type(error).__name__).splitlines()[0]
+            connection.send(CannotRun(f"{type(error).__name__}: {message}"[:90]))
     finally:
         connection.close()
         os._exit(0)  # what a contestant left behind may take long to free
 
 
-def _import_if_there(name: str) -> None:
-    """Import a package whose own weight is not to count as the work's."""
-    with contextlib.suppress(ImportError):
-        importlib.import_module(name)
-
-
-def _memory(field: str) -> int | None:
+def _memory(of: str) -> int | None:
     """Bytes from Linux's account of this process: VmRSS is resident now, VmHWM at the peak."""
     try:
         with open("/proc/self/status") as status:
-            found = re.search(rf"{field}:\s+(\d+) kB", status.read())
+            found = re.search(rf"{of}:\s+(\d+) kB", status.read())
     except OSError:
         return None
     return int(found[1]) * 1024 if found else None
@@ -162,24 +176,19 @@ def resident_bytes() -> int:
     return resident
 
 
-def _describe(error: BaseException) -> str:
-    message = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return f"{type(error).__name__}: {message}"[:90]
-
-
 # The other end of it.
 
 
 class Contestant:
     """A contestant in its process: ask it for its result, for times and for its peak memory.
 
-    Each answer may raise CannotRun with the reason, or NotInstalled.
+    What went wrong stands in its outcome, and from then on it is out.
     """
 
     def __init__(self, module: str, index: int, name: str) -> None:
         self.name = name
+        self.outcome = Outcome(name)
         self.loops = 1
-        self.rounds = 0
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         # No daemon, for that could have no workers; it ends by itself when this process does.
@@ -187,31 +196,45 @@ class Contestant:
         self._process.start()
         theirs.close()
 
+    @property
+    def out(self) -> bool:
+        return bool(self.outcome.cannot or self.outcome.missing)
+
+    def attempt(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Do one of the following, and note why if that is impossible."""
+        try:
+            action(self, *arguments)
+        except NotInstalled:
+            self.outcome = Outcome(self.name, missing=True)
+        except CannotRun as reason:
+            self.outcome = Outcome(self.name, cannot=str(reason))
+
     def prepare(self) -> None:
         """Wait for the set-up and take the result."""
-        self.result, self.units, self.note, self.bytes = self._answer()
-
-    def time(self, loops: int) -> float:
-        """Seconds for so many runs."""
-        self._connection.send(loops)
-        return self._answer()
-
-    def peak(self) -> int | None:
-        """Bytes at the peak, above those of the imported package; None where it is unknown."""
-        self._connection.send("peak")
-        return self._answer()
+        self.result, self.units, self.outcome.note, self.outcome.bytes = self._answer()
 
     def calibrate(self, seconds: float, rounds: int, budget: float) -> None:
-        """Choose how many runs make a turn of that many seconds, and in how many rounds to run.
+        """Choose how many runs make a turn of that many seconds, and in which rounds to run.
 
-        Few rounds, but at least three, for one whose turns would take more than the budget.
+        In few, but at least three, for one whose turns would take more than the budget.
         """
-        taken = self.time(1)  # the first run may load and compile
-        taken = self.time(1)
+        taken = self._time(1)  # the first run may load and compile
+        taken = self._time(1)
         while taken < seconds:
             self.loops = math.ceil(self.loops * min(10.0, 1.2 * seconds / max(taken, 1e-9)))
-            taken = self.time(self.loops)
-        self.rounds = min(rounds, max(3, int(budget / taken)))
+            taken = self._time(self.loops)
+        share = min(rounds, max(3, int(budget / taken)))
+        self.turns = {i for i in range(rounds) if (i + 1) * share // rounds > i * share // rounds}
+
+    def take(self, turn: int) -> None:
+        """Run for one turn, if it is one of mine."""
+        if turn in self.turns:
+            self.outcome.times[turn] = self._time(self.loops) / (self.loops * self.units)
+
+    def peak(self) -> None:
+        """Note the memory at the peak, above that of the imported package."""
+        self._connection.send("peak")
+        self.outcome.peak = self._answer()
 
     def stop(self) -> None:
         """End the process."""
@@ -222,6 +245,10 @@ class Contestant:
             self._process.kill()
             self._process.join()
         self._connection.close()
+
+    def _time(self, loops: int) -> float:
+        self._connection.send(loops)
+        return self._answer()
 
     def _answer(self) -> Any:
         if not self._connection.poll(SECONDS_FOR_ONE_ANSWER):
@@ -234,11 +261,6 @@ class Contestant:
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-
-def package_of(contestant: str) -> str:
-    """The package that a contestant's name starts with: 'jax' of 'jax.jit, compiled once'."""
-    return re.match(r"\w+", contestant)[0]
 
 
 def _is_ours(contestant: str) -> bool:
@@ -270,75 +292,47 @@ def disagreement(mine: Sequence[float], theirs: Sequence[float], bits: bool) -> 
 
 def measure(
     module: str, index: int, rounds: int, seconds: float, budget: float, progress: Any
-) -> Iterator[Row]:
-    """Yield a Row for each contestant of a workload.
+) -> list[Outcome]:
+    """An Outcome for each contestant of a workload.
 
     rounds: how often each takes its turn. seconds: how long a turn lasts at least.
     budget: how many seconds of turns a slow contestant may take. progress: a tqdm bar.
     """
     workload: Workload = importlib.import_module(module).WORKLOADS[index]
-    rows = {
-        name: Row(name, {}, cannot=prepare)
-        for name, prepare in workload.contestants.items()
-        if isinstance(prepare, str)
-    }
-    running = [Contestant(module, index, name) for name in workload.contestants if name not in rows]
+    running = [
+        Contestant(module, index, row[0]) for row in workload.contestants if callable(row[1])
+    ]
 
-    def attempt(contestant: Contestant, action: Callable[..., Any], *arguments: Any) -> Any:
-        try:
-            return action(*arguments)
-        except NotInstalled:
-            rows[contestant.name] = Row(contestant.name, {}, missing=True)
-        except CannotRun as reason:
-            rows[contestant.name] = Row(contestant.name, {}, cannot=str(reason))
-
-    def still_running() -> list[Contestant]:
-        return [contestant for contestant in running if contestant.name not in rows]
+    def everyone(stage: str, action: Callable[..., None], *arguments: Any) -> None:
+        for contestant in running:
+            if not contestant.out:
+                progress.set_postfix_str(stage or contestant.name)
+                contestant.attempt(action, *arguments)
+                progress.update()
 
     try:
-        progress.set_postfix_str("agreement")
-        for contestant in still_running():
-            attempt(contestant, contestant.prepare)
-            progress.update()
-
+        everyone("agreement", Contestant.prepare)
         # Ours is what the others must agree with; the reference, should the fast twin be missing.
-        judges = sorted(still_running(), key=lambda c: ("fast" not in c.name, not _is_ours(c.name)))
+        judges = [contestant for contestant in running if not contestant.out]
+        judges.sort(key=lambda c: ("fast" not in c.name, not _is_ours(c.name)))
         for i, contestant in enumerate(judges[1:], 1):
             twins = [c for c in judges[:i] if _promise_the_same_bits(c.name, contestant.name)]
             judge = twins[0] if twins else judges[0]
             difference = disagreement(contestant.result, judge.result, bits=bool(twins))
             if difference:
-                rows[contestant.name] = Row(
-                    contestant.name, {}, cannot=f"wrong result: {difference}", wrong=True
-                )
+                cannot = f"wrong result: {difference}"
+                contestant.outcome = Outcome(contestant.name, cannot=cannot, wrong=True)
 
-        times: dict[str, dict[int, float]] = {contestant.name: {} for contestant in running}
-        if judges and judges[0].bytes is None:
-            progress.set_postfix_str("calibration")
-            for contestant in still_running():
-                attempt(contestant, contestant.calibrate, seconds, rounds, budget)
-                progress.update()
+        if judges and judges[0].outcome.bytes is None:
+            everyone("calibration", Contestant.calibrate, seconds, rounds, budget)
             for turn in range(rounds):
-                for contestant in still_running():
-                    progress.set_postfix_str(contestant.name)
-                    progress.update()
-                    share = contestant.rounds
-                    if (turn + 1) * share // rounds > turn * share // rounds:
-                        taken = attempt(contestant, contestant.time, contestant.loops)
-                        if taken is not None:
-                            runs = contestant.loops * contestant.units
-                            times[contestant.name][turn] = taken / runs
-
-        for contestant in still_running():
-            peak = attempt(contestant, contestant.peak) if workload.memory else None
-            rows.setdefault(
-                contestant.name,
-                Row(
-                    contestant.name, times[contestant.name], contestant.bytes, peak, contestant.note
-                ),
-            )
+                everyone("", Contestant.take, turn)
+        if workload.memory:
+            everyone("peak memory", Contestant.peak)
     finally:
         for contestant in running:
             contestant.stop()
-    for name in workload.contestants:
-        yield rows[name]
+    found = {contestant.name: contestant.outcome for contestant in running}
+    return [
+        found.get(name) or Outcome(name, cannot=rest[0]) for name, *rest in workload.contestants
+    ]

@@ -7,12 +7,14 @@ over the batch; the others compute the same step as a program of arrays, which i
 on the same weights.
 """
 
+import itertools
 import random
 from functools import partial
 
 import numpy as np
 
 from .measure import Task, Workload
+from .scalars import scalars
 
 ALPHA = 1e-4
 SIZES = [(2, 16), (16, 16), (16, 1)]
@@ -30,10 +32,6 @@ def two_moons(n=100, noise=0.1, seed=1337):
     return X[order], y[order]
 
 
-def learning_rate(step):
-    return 1.0 - 0.9 * min(step, 100) / 100
-
-
 def weights():
     """A matrix and a bias for each layer, drawn as MLP(2, [16, 16, 1]) draws them."""
     random.seed(1337)
@@ -46,7 +44,17 @@ def weights():
 
 def in_order(layers):
     """Matrices and biases as one list, neuron by neuron, as MLP.parameters() has them."""
-    return [x for W, b in layers for x in np.column_stack([np.asarray(W), np.asarray(b)]).ravel()]
+    return [x for W, b in layers for x in np.column_stack([W, b]).ravel().tolist()]
+
+
+def task(step, numbers, note=""):
+    """The Task of step(rate), which trains once and returns the loss; numbers() are the weights."""
+    rates = (1.0 - 0.9 * min(k, 100) / 100 for k in itertools.count())
+
+    def run():
+        return step(next(rates))
+
+    return Task(run, [run(), run(), *numbers()], note=note)
 
 
 def demo(Value, MLP):
@@ -54,11 +62,8 @@ def demo(Value, MLP):
     X, y = two_moons()
     random.seed(1337)
     model = MLP(2, [16, 16, 1])
-    k = -1
 
-    def run():
-        nonlocal k
-        k += 1
+    def step(learning_rate):
         # forward
         inputs = [list(map(Value, xrow)) for xrow in X]
         scores = list(map(model, inputs))
@@ -73,71 +78,46 @@ def demo(Value, MLP):
         total_loss.backward()
         # update
         for p in model.parameters():
-            p.data -= learning_rate(k) * p.grad
+            p.data -= learning_rate * p.grad
         return total_loss.data
 
-    return Task(run, [run(), run()] + [p.data for p in model.parameters()])
+    return task(step, lambda: [p.data for p in model.parameters()])
 
 
-def micrograd(activation):
-    from micrograd.engine import Value
+def original(micrograd):
     from micrograd.nn import MLP
 
-    return demo(Value, MLP)
+    return demo(micrograd.Value, MLP)
 
 
-def fast(activation):
-    from micrograd_fast import MLP, Value
-
-    return demo(Value, partial(MLP, activation=activation))
-
-
-def ref(activation):
-    from micrograd_ref import MLP, Value
-
-    return demo(Value, partial(MLP, activation=activation))
+def twin(mg, activation):
+    return demo(mg.Value, partial(mg.MLP, activation=activation))
 
 
 def fused(mg, activation):
     """The same step with what the twins offer for it."""
-    X, y = two_moons()
-    X, y = X.tolist(), y.tolist()
+    X, y = (array.tolist() for array in two_moons())
     random.seed(1337)
     model = mg.MLP(2, [16, 16, 1], activation)
     params = model.parameters()
     optimizer = mg.SGD(params, lr=1.0)
-    k = -1
 
-    def run():
-        nonlocal k
-        k += 1
+    def step(rate):
         losses = [(1 - yi * model(xi)).relu() for xi, yi in zip(X, y, strict=True)]
         loss = mg.sum(losses) * (1.0 / len(losses)) + ALPHA * mg.dot(params, params)
         optimizer.zero_grad()
         loss.backward()
-        optimizer.lr = learning_rate(k)
+        optimizer.lr = rate
         optimizer.step()
         return loss.data
 
-    return Task(run, [run(), run()] + [p.data for p in params])
-
-
-def fast_fused(activation):
-    import micrograd_fast
-
-    return fused(micrograd_fast, activation)
-
-
-def ref_fused(activation):
-    import micrograd_ref
-
-    return fused(micrograd_ref, activation)
+    return task(step, lambda: [p.data for p in params])
 
 
 def tape(mg, activation):
     """The same step with the graph of one point, recorded once. The L2 term is in it."""
-    X, y = two_moons()
-    points, share = np.column_stack([X, y]), np.full(len(X), 1 / len(X))
+    points = np.column_stack(two_moons())
+    share = np.full(len(points), 1 / len(points))
     random.seed(1337)
     model = mg.MLP(2, [16, 16, 1], activation)
     params = model.parameters()
@@ -145,34 +125,19 @@ def tape(mg, activation):
     loss = (1 - label * model(xs)).relu() + ALPHA * mg.dot(params, params)
     recorded = mg.Tape(loss, inputs=[*xs, label])
     optimizer = mg.SGD(params, lr=1.0)
-    k = -1
 
-    def run():
-        nonlocal k
-        k += 1
+    def step(rate):
         losses = recorded.forward(points)
         optimizer.zero_grad()
         recorded.backward(share)
-        optimizer.lr = learning_rate(k)
+        optimizer.lr = rate
         optimizer.step()
         return float(losses @ share)
 
-    return Task(run, [run(), run()] + [p.data for p in params], note="recorded once")
+    return task(step, lambda: [p.data for p in params], note="recorded once")
 
 
-def fast_tape(activation):
-    import micrograd_fast
-
-    return tape(micrograd_fast, activation)
-
-
-def ref_tape(activation):
-    import micrograd_ref
-
-    return tape(micrograd_ref, activation)
-
-
-def numpy_by_hand(activation):
+def numpy_by_hand(_, activation):
     X, y = two_moons()
     (W1, b1), (W2, b2), (W3, b3) = layers = weights()
     parameters = [x for layer in layers for x in layer]
@@ -181,11 +146,8 @@ def numpy_by_hand(activation):
         "relu": (lambda x: np.maximum(x, 0.0), lambda h: h > 0),
         "tanh": (np.tanh, lambda h: 1 - h * h),
     }[activation]
-    k = -1
 
-    def run():
-        nonlocal k
-        k += 1
+    def step(rate):
         h1 = activate(X @ W1.T + b1)
         h2 = activate(h1 @ W2.T + b2)
         losses = np.maximum(1 - y * (h2 @ W3[0] + b3[0]), 0.0)
@@ -195,26 +157,21 @@ def numpy_by_hand(activation):
         d1 = (d2 @ W2) * slope(h1)
         grads = [d1.T @ X, d1.sum(0), d2.T @ h1, d2.sum(0), (d3 @ h2)[None], d3.sum(keepdims=True)]
         for p, grad in zip(parameters, grads, strict=True):
-            p -= learning_rate(k) * (grad + 2 * ALPHA * p)
+            p -= rate * (grad + 2 * ALPHA * p)
         return float(loss)
 
-    return Task(run, [run(), run(), *in_order(layers)])
+    return task(step, lambda: in_order(layers))
 
 
-def torch(activation):
-    import torch
+def torch_arrays(torch, activation):
     from torch.nn.functional import linear
 
-    torch.set_num_threads(1)
     activate = {"relu": torch.relu, "tanh": torch.tanh}[activation]
     X, y = (torch.tensor(array, dtype=torch.float64) for array in two_moons())
     layers = [[torch.tensor(array, requires_grad=True) for array in layer] for layer in weights()]
     parameters = [p for layer in layers for p in layer]
-    k = -1
 
-    def run():
-        nonlocal k
-        k += 1
+    def step(rate):
         h = X
         for W, b in layers[:-1]:
             h = activate(linear(h, W, b))
@@ -223,83 +180,51 @@ def torch(activation):
         loss.backward()
         with torch.no_grad():
             for p in parameters:
-                p.sub_(p.grad, alpha=learning_rate(k))
+                p.sub_(p.grad, alpha=rate)
                 p.grad = None
         return loss.item()
 
-    losses = [run(), run()]
-    return Task(run, losses + in_order([[p.detach() for p in layer] for layer in layers]))
+    return task(step, lambda: in_order([[p.detach() for p in layer] for layer in layers]))
 
 
-def array_loss(np, activation, layers, X, y):
-    """The loss in terms of a numpy that can be differentiated: autograd's or jax's."""
+def arrays(package, activation, note=""):
+    """With a numpy that can be differentiated: autograd's, or JAX's, which is compiled."""
+    np = package.numpy
     activate = {"relu": lambda x: np.maximum(x, 0.0), "tanh": np.tanh}[activation]
-    h = X
-    for W, b in layers[:-1]:
-        h = activate(h @ W.T + b)
-    W, b = layers[-1]
-    scores = (h @ W.T + b)[:, 0]
-    squares = sum(np.sum(p * p) for layer in layers for p in layer)
-    return np.mean(np.maximum(1 - y * scores, 0.0)) + ALPHA * squares
+    X, y = map(np.array, two_moons())
+    layers = [list(map(np.array, layer)) for layer in weights()]
 
+    def compute_loss(layers):
+        h = X
+        for W, b in layers[:-1]:
+            h = activate(h @ W.T + b)
+        W, b = layers[-1]
+        scores = (h @ W.T + b)[:, 0]
+        squares = sum(np.sum(p * p) for layer in layers for p in layer)
+        return np.mean(np.maximum(1 - y * scores, 0.0)) + ALPHA * squares
 
-def autograd(activation):
-    import autograd.numpy
-    from autograd import value_and_grad
-
-    X, y = two_moons()
-    layers = weights()
-    differentiate = value_and_grad(
-        lambda layers: array_loss(autograd.numpy, activation, layers, X, y)
-    )
-    k = -1
-
-    def run():
-        nonlocal k
-        k += 1
-        loss, grads = differentiate(layers)
-        for layer, layer_grads in zip(layers, grads, strict=True):
-            for p, grad in zip(layer, layer_grads, strict=True):
-                p -= learning_rate(k) * grad
-        return float(loss)
-
-    return Task(run, [run(), run(), *in_order(layers)])
-
-
-def jax_jit(activation):
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    X, y = two_moons()
-    layers = jax.tree.map(jax.numpy.asarray, weights())
-    differentiate = jax.value_and_grad(
-        lambda layers: array_loss(jax.numpy, activation, layers, X, y)
-    )
-    k = -1
-
-    @jax.jit
     def update(layers, rate):
-        loss, grads = differentiate(layers)
-        return loss, jax.tree.map(lambda p, grad: p - rate * grad, layers, grads)
+        loss, grads = package.value_and_grad(compute_loss)(layers)
+        pairs = zip(layers, grads, strict=True)
+        return loss, [[W - rate * dW, b - rate * db] for (W, b), (dW, db) in pairs]
 
-    def run():
-        nonlocal k, layers
-        k += 1
-        loss, layers = update(layers, learning_rate(k))
+    if hasattr(package, "jit"):
+        update = package.jit(update)
+
+    def step(rate):
+        nonlocal layers
+        loss, layers = update(layers, rate)
         return float(loss)
 
-    return Task(run, [run(), run(), *in_order(layers)], note="compiled once")
+    return task(step, lambda: in_order(layers), note)
 
 
-def xad(activation):
-    from xad.adj_1st import Real, Tape
+def xad_scalars(xad, activation):
     from xad.math import max, tanh
 
     activate = {"relu": lambda x: max(x, 0.0), "tanh": tanh}[activation]
-    X, y = two_moons()
-    X, y = X.tolist(), y.tolist()
+    X, y = (array.tolist() for array in two_moons())
     numbers = in_order(weights())
-    k = -1
 
     def neuron(params, x):
         w = [next(params) for _ in x]
@@ -311,86 +236,62 @@ def xad(activation):
             x = [activate(neuron(params, x)) for _ in range(nout)]
         return neuron(params, x)
 
-    def run():
-        nonlocal k
-        k += 1
-        with Tape() as tape:
-            params = [Real(float(x)) for x in numbers]
-            for p in params:
-                tape.registerInput(p)
-            tape.newRecording()
-            losses = [max(1 - yi * model(params, xi), 0.0) for xi, yi in zip(X, y, strict=True)]
-            loss = sum(losses) * (1.0 / len(losses)) + ALPHA * sum(p * p for p in params)
-            tape.registerOutput(loss)
-            loss.setAdjoint(1.0)
-            tape.computeAdjoints()
-            numbers[:] = [p.getValue() - learning_rate(k) * p.getDerivative() for p in params]
-            return loss.getValue()
+    def compute_loss(*params):
+        losses = [max(1 - yi * model(params, xi), 0.0) for xi, yi in zip(X, y, strict=True)]
+        return sum(losses) * (1.0 / len(losses)) + ALPHA * sum(p * p for p in params)
 
-    return Task(run, [run(), run(), *numbers])
+    differentiate = scalars(xad).differentiate(compute_loss, numbers)
+
+    def step(rate):
+        loss, *grads = differentiate()
+        numbers[:] = [p - rate * grad for p, grad in zip(numbers, grads, strict=True)]
+        return loss
+
+    return task(step, lambda: numbers)
 
 
-def casadi_recorded(activation):
-    import casadi
-
+def casadi_matrices(casadi, activation):
     activate = {"relu": lambda x: casadi.fmax(x, 0.0), "tanh": casadi.tanh}[activation]
     X, y = two_moons()
-    numbers = np.concatenate([array.ravel() for layer in weights() for array in layer])
+    numbers = np.array(in_order(weights()))
     params = casadi.MX.sym("params", len(numbers))
-    shapes = [shape for nin, nout in SIZES for shape in ((nin, nout), (nout, 1))]
-    ends = np.cumsum([0] + [a * b for a, b in shapes])
-    parts = casadi.vertsplit(params, [int(end) for end in ends])
-    # Its matrices are stored by column, so a layer's matrix arrives transposed.
-    layers = [
-        (casadi.reshape(W, nin, nout).T, b)
-        for (nin, nout), W, b in zip(SIZES, parts[::2], parts[1::2], strict=True)
-    ]
-    h = casadi.DM(X.T)
-    for W, b in layers[:-1]:
-        h = activate(W @ h + casadi.repmat(b, 1, len(X)))
-    W, b = layers[-1]
-    losses = casadi.fmax(1 - casadi.DM(y).T * (W @ h + b), 0.0)
+    h, end = casadi.DM(X.T), 0
+    for nin, nout in SIZES:
+        begin, end = end, end + (nin + 1) * nout
+        # It fills matrices by column, so a neuron's weights and bias arrive as one.
+        neurons = casadi.reshape(params[begin:end], nin + 1, nout)
+        scores = neurons[:-1, :].T @ h + casadi.repmat(neurons[-1, :].T, 1, len(X))
+        h = activate(scores)
+    losses = casadi.fmax(1 - casadi.DM(y).T * scores, 0.0)
     loss = casadi.sum2(losses) / len(X) + ALPHA * casadi.sumsqr(params)
     function = casadi.Function("loss", [params], [loss, casadi.gradient(loss, params)])
-    k = -1
 
-    def run():
-        nonlocal k
-        k += 1
+    def step(rate):
         loss, grad = function(numbers)
-        numbers[:] -= learning_rate(k) * grad.full().ravel()
+        numbers[:] -= rate * grad.full().ravel()
         return float(loss)
 
-    losses = [run(), run()]
-    arrays = [part.reshape(-1) for part in np.split(numbers, ends[1:-1])]
-    trained = [
-        (W.reshape(nout, nin), b)
-        for (nin, nout), W, b in zip(SIZES, arrays[::2], arrays[1::2], strict=True)
+    return task(step, lambda: numbers, note="built once")
+
+
+def contestants(activation):
+    tanh = activation == "tanh"
+    return [
+        ("micrograd_fast", twin, activation),
+        ("micrograd_fast, fused", fused, activation),
+        ("micrograd_fast, Tape", tape, activation),
+        ("micrograd_ref", twin, activation),
+        ("micrograd_ref, fused", fused, activation),
+        ("micrograd_ref, Tape", tape, activation),
+        ("micrograd", "has no tanh") if tanh else ("micrograd", original),
+        ("numpy, by hand", numpy_by_hand, activation),
+        ("torch", torch_arrays, activation),
+        ("autograd", arrays, activation),
+        ("jax.jit", arrays, activation, "compiled once"),
+        ("xad", xad_scalars, activation),
+        ("casadi, recorded", casadi_matrices, activation),
+        ("minigrad", "has no neural networks"),
     ]
-    return Task(run, losses + in_order(trained), note="built once")
-
-
-CONTESTANTS = {
-    "micrograd_fast": fast,
-    "micrograd_fast, fused": fast_fused,
-    "micrograd_fast, Tape": fast_tape,
-    "micrograd_ref": ref,
-    "micrograd_ref, fused": ref_fused,
-    "micrograd_ref, Tape": ref_tape,
-    "micrograd": micrograd,
-    "numpy, by hand": numpy_by_hand,
-    "torch": torch,
-    "autograd": autograd,
-    "jax.jit": jax_jit,
-    "xad": xad,
-    "casadi, recorded": casadi_recorded,
-}
-NO_NETWORKS = {"minigrad": "has no neural networks"}
-NO_TANH = {"micrograd": "has no tanh"}
-
-
-def with_activation(activation):
-    return {name: partial(f, activation) for name, f in CONTESTANTS.items()} | NO_NETWORKS
 
 
 WORKLOADS = [
@@ -398,15 +299,15 @@ WORKLOADS = [
         name="moons",
         title="micrograd's moons demo: one step on 100 points, MLP 2-16-16-1",
         per="step",
-        baseline="micrograd",
+        baselines=["micrograd"],
         memory=True,
-        contestants=with_activation("relu"),
+        contestants=contestants("relu"),
     ),
     Workload(
         name="moons_tanh",
         title="the moons demo with tanh in place of relu",
         per="step",
-        baseline="torch",
-        contestants=with_activation("tanh") | NO_TANH,
+        baselines=["torch"],
+        contestants=contestants("tanh"),
     ),
 ]

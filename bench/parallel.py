@@ -5,6 +5,7 @@ the plain Tape. The parameters change from run to run, the rows do not, so they 
 measurement. "processes" is joblib's default, "threads" its backend "threading".
 """
 
+import random
 from functools import partial
 
 import numpy as np
@@ -13,15 +14,10 @@ from .measure import Task, Workload
 from .moons import two_moons
 
 SHARDS = 8
-SIZES = (10_000, 100_000, 1_000_000)
 
 
-def evaluated(n, step_of, note=""):
-    """The Task of a step over n rows: step_of(DataParallel, tape, rows, seed) gives a function."""
-    import random
-
-    import micrograd_fast as mg
-
+def evaluated(mg, n, step_of, note=""):
+    """The Task of a step over n rows: step_of(tape, rows, seed) gives a function."""
     random.seed(1337)
     model = mg.MLP(2, [16, 16, 1])
     x, y = [mg.Value(0.0), mg.Value(0.0)], mg.Value(0.0)
@@ -39,7 +35,7 @@ def evaluated(n, step_of, note=""):
     return Task(run, [*losses, *(p.grad for p in tape.parameters)], note=note)
 
 
-def one_after_another(n):
+def one_after_another(mg, n):
     def step_of(tape, rows, seed):
         shards = list(zip(np.array_split(rows, SHARDS), np.array_split(seed, SHARDS), strict=True))
 
@@ -52,28 +48,28 @@ def one_after_another(n):
 
         return step
 
-    return evaluated(n, step_of)
+    return evaluated(mg, n, step_of)
 
 
-def by_workers(n, backend, **options):
+def by_workers(mg, n, backend, options):
     import joblib
-
-    import micrograd_fast as mg
 
     joblib.parallel_config(backend, **options)  # of this process, which runs nothing else
 
     def step_of(tape, rows, seed):
         return partial(mg.DataParallel(tape, SHARDS).forward_backward, rows, seed, input_grad=False)
 
-    return evaluated(n, step_of, f"joblib {joblib.__version__}, {joblib.cpu_count()} workers")
+    note = f"joblib {joblib.__version__}, {joblib.cpu_count()} workers"
+    return evaluated(mg, n, step_of, note)
 
 
-def processes(n):
-    return by_workers(n, "loky", idle_worker_timeout=10)
-
-
-def threads(n):
-    return by_workers(n, "threading", n_jobs=-1)
+def contestants(n):
+    processes, threads = {"idle_worker_timeout": 10}, {"n_jobs": -1}
+    return [
+        ("micrograd_fast, Tape, one after another", one_after_another, n),
+        ("micrograd_fast, Tape, processes", by_workers, n, "loky", processes),
+        ("micrograd_fast, Tape, threads", by_workers, n, "threading", threads),
+    ]
 
 
 WORKLOADS = [
@@ -81,12 +77,8 @@ WORKLOADS = [
         name=f"parallel_{n}",
         title=f"{n:,} rows of the moons network: losses and gradients, in {SHARDS} shards",
         per="step",
-        baseline="micrograd_fast, Tape, one after another",
-        contestants={
-            "micrograd_fast, Tape, one after another": partial(one_after_another, n),
-            "micrograd_fast, Tape, processes": partial(processes, n),
-            "micrograd_fast, Tape, threads": partial(threads, n),
-        },
+        baselines=["micrograd_fast, Tape, one after another"],
+        contestants=contestants(n),
     )
-    for n in SIZES
+    for n in (10_000, 100_000, 1_000_000)
 ]

@@ -56,97 +56,50 @@ def tape(mg, operations):
 
     xs, out, _ = grown(CHECKED)
     checked = mg.Tape(out, inputs=xs)
-    result = [checked.forward(inputs())]
+    value = checked.forward(inputs())
     checked.backward()
     xs, out, nodes = grown(operations)
-    return Task(
-        lambda: mg.Tape(out, inputs=xs),
-        [*result, *checked.input_grad],
-        units=nodes,
-        note=f"{nodes:,} nodes",
-    )
+    result = [value, *checked.input_grad]
+    return Task(lambda: mg.Tape(out, inputs=xs), result, units=nodes, note=f"{nodes:,} nodes")
 
 
-def fast():
-    import micrograd_fast
+def traced(jax, operations, compiled=False):
+    def differentiate(operations):
+        def program(*xs):
+            return graph(xs, operations, jax.nn.relu, jax.numpy.tanh)[0]
 
-    return tape(micrograd_fast, 100_000)
+        return jax.value_and_grad(program, argnums=tuple(range(INPUTS)))
 
-
-def fast_small():
-    import micrograd_fast
-
-    return tape(micrograd_fast, 1_000)
-
-
-def ref():
-    import micrograd_ref
-
-    return tape(micrograd_ref, 10_000)
-
-
-def traced(operations):
-    """The program of so many operations, differentiated, as JAX has it, and its nodes."""
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
+    value, grads = differentiate(CHECKED)(*inputs())
+    timed = differentiate(operations)
     _, nodes = graph(inputs(), operations, abs, abs)
-
-    def program(*xs):
-        return graph(xs, operations, jax.nn.relu, jax.numpy.tanh)[0]
-
-    return jax.value_and_grad(program, argnums=tuple(range(INPUTS))), nodes
-
-
-def jax():
-    import jax
-
-    differentiate, _ = traced(CHECKED)
-    out, grads = differentiate(*inputs())
-    differentiate, nodes = traced(1_000)
 
     def run():
         jax.clear_caches()  # of the traces so far
-        return jax.make_jaxpr(differentiate)(*inputs())
+        if compiled:
+            return jax.jit(timed).lower(*inputs()).compile()
+        return jax.make_jaxpr(timed)(*inputs())
 
-    return Task(run, [out, *grads], units=nodes, note=f"{nodes:,} nodes, traced only")
-
-
-def jax_jit():
-    import jax
-
-    differentiate, _ = traced(CHECKED)
-    out, grads = differentiate(*inputs())
-    differentiate, nodes = traced(200)  # longer programs compile for minutes
-
-    def run():
-        jax.clear_caches()
-        return jax.jit(differentiate).lower(*inputs()).compile()
-
-    return Task(run, [out, *grads], units=nodes, note=f"{nodes:,} nodes, compiled too")
+    note = f"{nodes:,} nodes, " + ("compiled too" if compiled else "traced only")
+    return Task(run, [value, *grads], units=nodes, note=note)
 
 
-def casadi():
-    import casadi
+def function(casadi, operations):
+    def relu(x):
+        return casadi.fmax(x, 0.0)
 
     def grown(operations):
         xs = casadi.SX.sym("xs", INPUTS)
-        return xs, *graph(
-            casadi.vertsplit(xs), operations, lambda x: casadi.fmax(x, 0.0), casadi.tanh
-        )
+        return xs, *graph(casadi.vertsplit(xs), operations, relu, casadi.tanh)
 
     def record(xs, out):
         return casadi.Function("out", [xs], [out, casadi.gradient(out, xs)])
 
     xs, out, _ = grown(CHECKED)
     value, grads = record(xs, out)(inputs())
-    xs, out, nodes = grown(100_000)
-    return Task(
-        lambda: record(xs, out),
-        [float(value), *grads.full().ravel()],
-        units=nodes,
-        note=f"{nodes:,} nodes",
-    )
+    xs, out, nodes = grown(operations)
+    result = [float(value), *grads.full().ravel()]
+    return Task(lambda: record(xs, out), result, units=nodes, note=f"{nodes:,} nodes")
 
 
 WORKLOADS = [
@@ -155,14 +108,14 @@ WORKLOADS = [
         title="recording a graph, to replay it",
         per="node",
         memory=True,
-        contestants={
-            "micrograd_fast": fast,
-            "micrograd_fast, small": fast_small,
-            "micrograd_ref": ref,
-            "jax": jax,
-            "jax.jit": jax_jit,
-            "casadi": casadi,
-            "torch": "records a graph to differentiate it once, not to replay it",
-        },
+        contestants=[
+            ("micrograd_fast", tape, 100_000),
+            ("micrograd_fast, small", tape, 1_000),
+            ("micrograd_ref", tape, 10_000),
+            ("jax", traced, 1_000),
+            ("jax.jit", traced, 200, True),  # longer programs compile for minutes
+            ("casadi", function, 100_000),
+            ("torch", "records a graph to differentiate it once, not to replay it"),
+        ],
     )
 ]

@@ -9,7 +9,6 @@ import numpy as np
 
 from .measure import Task, Workload
 
-ROWS = 100_000
 CHECKED = 100
 
 
@@ -21,97 +20,66 @@ def graph(a, b):
     return f / 2.0
 
 
-def points(n):
-    """The first n rows, (n, 2): a around -41, b around 2."""
-    return np.random.default_rng(0).normal((-41.0, 2.0), 0.1, (n, 2))
+def points(rows):
+    """The first rows, (rows, 2): a around -41, b around 2."""
+    return np.random.default_rng(0).normal((-41.0, 2.0), 0.1, (rows, 2))
+
+
+def columns(rows):
+    """The same as two arrays."""
+    return np.ascontiguousarray(points(rows).T)
 
 
 def task(run, rows, note=""):
     """run gives, for every row, the value and the gradients to a and to b: three sequences."""
     checked = [float(x) for numbers in run() for x in numbers[:CHECKED]]
-    return Task(run, checked, units=rows, note=note or f"{rows:,} rows")
+    return Task(run, checked, units=rows, note=f"{rows:,} rows{note}")
 
 
-def tape(mg, n):
+def tape(mg, rows):
     a, b = mg.Value(0.0), mg.Value(0.0)
     recorded = mg.Tape(graph(a, b), inputs=[a, b])
-    rows = points(n)
+    data = points(rows)
 
     def run():
-        values = recorded.forward(rows)
+        values = recorded.forward(data)
         recorded.backward()
         return values, *recorded.input_grad.T
 
-    return task(run, n, f"{n:,} rows, recorded once")
+    return task(run, rows, ", recorded once")
 
 
-def fast():
-    import micrograd_fast
-
-    return tape(micrograd_fast, ROWS)
-
-
-def ref():
-    import micrograd_ref
-
-    return tape(micrograd_ref, 1_000)
-
-
-def eager(Value, n):
+def eager(mg, rows):
     """What every Value class does, row by row."""
-    rows = points(n).tolist()
+    data = points(rows).tolist()
 
     def run():
         found = []
-        for row in rows:
-            a, b = map(Value, row)
+        for row in data:
+            a, b = map(mg.Value, row)
             g = graph(a, b)
             g.backward()
             found.append((g.data, a.grad, b.grad))
         return list(zip(*found, strict=True))
 
-    return task(run, n)
+    return task(run, rows)
 
 
-def fast_eager():
-    from micrograd_fast import Value
-
-    return eager(Value, 10_000)
-
-
-def ref_eager():
-    from micrograd_ref import Value
-
-    return eager(Value, 1_000)
-
-
-def micrograd():
-    from micrograd.engine import Value
-
-    return eager(Value, 1_000)
-
-
-def minigrad():
-    from minigrad import Value
-
-    return eager(Value, 1_000)
-
-
-def numpy_by_hand():
-    a, b = np.ascontiguousarray(points(ROWS).T)
+def numpy_by_hand(_, rows):
+    a, b = columns(rows)
 
     def run():
         square = b * b
         e = a + b - (a * b + square * b)
         return e * e / 2, e * (1 - b), e * (1 - a - 3 * square)
 
-    return task(run, ROWS)
+    return task(run, rows)
 
 
-def numpy_in_place():
+def numpy_in_place(_, rows):
     """The same without new arrays: to have their pages anew costs more than the arithmetic."""
-    a, b = np.ascontiguousarray(points(ROWS).T)
-    square, e, values, da, db = np.empty((5, ROWS))
+    a, b = columns(rows)
+    square, e, values, da, db = np.empty((5, rows))
 
     def run():
         np.multiply(b, b, out=square)
@@ -130,62 +98,50 @@ def numpy_in_place():
         np.divide(values, 2, out=values)
         return values, da, db
 
-    return task(run, ROWS)
+    return task(run, rows)
 
 
-def torch():
-    import torch
-
-    torch.set_num_threads(1)
-    columns = torch.tensor(points(ROWS).T.copy())
-    a, b = (column.requires_grad_() for column in columns)
+def torch_columns(torch, rows):
+    a, b = (column.requires_grad_() for column in torch.tensor(columns(rows)))
 
     def run():
         values = graph(a, b)
         return values.detach(), *torch.autograd.grad(values.sum(), (a, b))
 
-    return task(run, ROWS)
+    return task(run, rows)
 
 
-def autograd():
-    from autograd import make_vjp
-
-    a, b = np.ascontiguousarray(points(ROWS).T)
-    differentiable = make_vjp(graph, argnum=(0, 1))
-    ones = np.ones(ROWS)
+def autograd_columns(autograd, rows):
+    a, b = columns(rows)
+    differentiable = autograd.make_vjp(graph, argnum=(0, 1))
+    ones = np.ones(rows)
 
     def run():
         backward, values = differentiable(a, b)
         return values, *backward(ones)
 
-    return task(run, ROWS)
+    return task(run, rows)
 
 
-def jax_jit():
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    a, b = map(jax.numpy.asarray, np.ascontiguousarray(points(ROWS).T))
+def jax_vmap(jax, rows):
+    a, b = map(jax.numpy.asarray, columns(rows))
     differentiate = jax.jit(jax.vmap(jax.value_and_grad(graph, (0, 1))))
 
     def run():
         values, grads = jax.block_until_ready(differentiate(a, b))
         return values, *grads
 
-    return task(run, ROWS, f"{ROWS:,} rows, compiled once")
+    return task(run, rows, ", compiled once")
 
 
-def xad():
-    from xad.adj_1st import Real, Tape
-
-    n = 1_000
-    rows = points(n).tolist()
+def xad_rows(xad, rows):
+    data = points(rows).tolist()
 
     def run():
         found = []
-        with Tape() as tape:
-            for row in rows:
-                a, b = map(Real, row)
+        with xad.Tape() as tape:
+            for row in data:
+                a, b = map(xad.Real, row)
                 tape.registerInput(a)
                 tape.registerInput(b)
                 tape.newRecording()
@@ -196,22 +152,20 @@ def xad():
                 found.append((g.getValue(), a.getDerivative(), b.getDerivative()))
         return list(zip(*found, strict=True))
 
-    return task(run, n)
+    return task(run, rows)
 
 
-def casadi_map():
-    import casadi
-
+def casadi_map(casadi, rows):
     row = casadi.SX.sym("row", 2)
     g = graph(*casadi.vertsplit(row))
     out = casadi.vertcat(g, casadi.gradient(g, row))
-    function = casadi.Function("g", [row], [out]).map(ROWS)
-    columns = casadi.DM(points(ROWS).T)
+    function = casadi.Function("g", [row], [out]).map(rows)
+    data = casadi.DM(columns(rows))
 
     def run():
-        return function(columns).full()
+        return function(data).full()
 
-    return task(run, ROWS, f"{ROWS:,} rows, built once")
+    return task(run, rows, ", built once")
 
 
 WORKLOADS = [
@@ -219,22 +173,22 @@ WORKLOADS = [
         name="tape_rows",
         title="100,000 rows of a tiny graph: value and both gradients of each",
         per="row",
-        baseline="numpy, by hand",
+        baselines=["numpy, by hand"],
         memory=True,
-        contestants={
-            "micrograd_fast": fast,
-            "micrograd_fast, eager": fast_eager,
-            "micrograd_ref": ref,
-            "micrograd_ref, eager": ref_eager,
-            "micrograd": micrograd,
-            "minigrad": minigrad,
-            "numpy, by hand": numpy_by_hand,
-            "numpy, in place": numpy_in_place,
-            "torch": torch,
-            "autograd": autograd,
-            "jax.jit": jax_jit,
-            "xad": xad,
-            "casadi, map": casadi_map,
-        },
+        contestants=[
+            ("micrograd_fast", tape, 100_000),
+            ("micrograd_fast, eager", eager, 10_000),
+            ("micrograd_ref", tape, 1_000),
+            ("micrograd_ref, eager", eager, 1_000),
+            ("micrograd", eager, 1_000),
+            ("minigrad", eager, 1_000),
+            ("numpy, by hand", numpy_by_hand, 100_000),
+            ("numpy, in place", numpy_in_place, 100_000),
+            ("torch", torch_columns, 100_000),
+            ("autograd", autograd_columns, 100_000),
+            ("jax.jit", jax_vmap, 100_000),
+            ("xad", xad_rows, 1_000),
+            ("casadi, map", casadi_map, 100_000),
+        ],
     )
 ]

@@ -1,8 +1,8 @@
 """A GPT that learns to spell names, letter by letter: python docs/examples/gpt.py
 
-The model is that of the benchmark, bench/gpt.py: one layer, 16 wide, 4 heads, 4,080 parameters,
-and every product and sum in it is a scalar Value. A tenth of the names is held out, to see whether
-it learns how names are spelled or just these names.
+The model is in gpt_model.py: one layer, 16 wide, 4 heads, 4,080 parameters, and every product and
+sum in it is a scalar Value. A tenth of the names is held out, to see whether it learns how names
+are spelled or just these names.
 """
 
 from __future__ import annotations
@@ -10,18 +10,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import random
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from common import positive, report, require, run, whole_number
+from gpt_model import GPT, read_names
 
 from micrograd_fast import backend
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT))  # bench is not installed; at the end, so that it hides no package
 
 RATE = 0.01
 
@@ -33,7 +29,7 @@ def split(names: list[str], rng: random.Random) -> tuple[list[str], list[str]]:
     return shuffled[held_out:], shuffled[:held_out]
 
 
-def train(mg: Any, model: Any, names: list[str], steps: int) -> None:
+def train(mg: Any, model: GPT, names: list[str], steps: int) -> None:
     """A step for each name in turn, at a rate that falls to zero."""
     from tqdm import tqdm
 
@@ -50,12 +46,12 @@ def train(mg: Any, model: Any, names: list[str], steps: int) -> None:
             bar.set_postfix_str(f"loss {recent:.3f}", refresh=False)
 
 
-def mean_loss(model: Any, names: Sequence[str]) -> float:
+def mean_loss(model: GPT, names: Sequence[str]) -> float:
     return fmean(model.loss(name).data for name in names)
 
 
 def new_names(
-    model: Any, known: set[str], count: int, temperature: float, rng: random.Random
+    model: GPT, known: set[str], count: int, temperature: float, rng: random.Random
 ) -> list[str]:
     """Names that the model makes up and that are not in the list it learned from."""
     found: list[str] = []
@@ -111,8 +107,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None) -> None:
     arguments = parse(argv)
     require("tqdm")
-    from bench.gpt import GPT, read_names
-
     mg = importlib.import_module(f"micrograd_{arguments.backend}")
     rng = random.Random(arguments.seed)
     learned, held_out = split(read_names(), rng)
