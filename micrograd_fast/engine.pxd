@@ -74,6 +74,7 @@ cdef extern from *:
     PyObject** tuple_items "MG_TUPLE_ITEMS"(tuple) noexcept
 
 cdef str type_name(object x)
+cdef str operation_name(int op)
 cdef double number(object x, str what) except? -1
 cdef Value operand(object x)
 cdef list values(object xs)

@@ -261,6 +261,10 @@ cdef dict OP_NAMES = {
     RELU: "relu", DOT: "dot", SUM: "sum",
 }
 
+cdef str operation_name(int op):
+    """What a table of operations calls it, None for one that is in none."""
+    return "**k" if op == POWER else OP_NAMES.get(op)
+
 
 # Memory. In front of every node lies the header of a garbage collector: since CPython 3.14, freeing
 # may write there. But built-in nodes hold only older nodes, so among themselves they form no
@@ -1545,6 +1549,8 @@ def _restore_graph(saved):
 
 cdef Value restored(str name, object exponent, tuple operands):
     """A built-in node from what saved says of it."""
+    if exponent is None and name not in OP_CODES:
+        raise ValueError(f"a state has the operation {name!r}, which is unknown here")
     cdef Op op = POWER if exponent is not None else OP_CODES[name]
     cdef Py_ssize_t n = len(operands)
     cdef bint good

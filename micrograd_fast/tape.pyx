@@ -23,8 +23,8 @@ from .wording import check_call
 
 from .engine cimport (
     ADD, CONSTANT, CUSTOM, DOT, LEAF, LOCAL, MUL, NEG, POWER, SUM, VISITED, Op, Stack, Value,
-    checked_step, give_signature, is_detecting, label_of, node_of, operands, stack_free, stack_init,
-    topological_order, tuple_items, type_name,
+    checked_step, give_signature, is_detecting, label_of, node_of, operands, operation_name,
+    stack_free, stack_init, topological_order, tuple_items, type_name,
 )
 
 __all__ = ["Tape"]
@@ -1010,6 +1010,7 @@ cdef class Tape:
             to_array(self.program.terms, self.term_count),
             to_array(self.outputs, self.output_count),
             [self.constants[i] for i in range(self.program.constants)],
+            (VERSION, operation_names()),
         )
 
 
@@ -1029,7 +1030,20 @@ cdef tuple values(object xs, str what):
     return xs
 
 
-# Pickling.
+# Pickling. A state has the operations by number, and their names by number too: another build may
+# number them in another way.
+
+cdef enum:
+    VERSION = 1
+
+cdef tuple operation_names():
+    cdef dict others = {DOT_SHARED: "dot, shared", DOT_SWAPPED: "dot, swapped"}
+    return tuple([others.get(op) or operation_name(op) for op in range(DOT_SWAPPED + 1)])
+
+cdef object numbers_here(tuple names):
+    """The number of each operation in this build, -1 for one that it does not have."""
+    cdef dict own = {name: op for op, name in enumerate(operation_names())}
+    return array("i", [own.get(name, -1) for name in names])
 
 cdef object to_array(int32_t* items, Py_ssize_t n):
     return array("i", (<char*>items)[: n * sizeof(int32_t)])
@@ -1038,8 +1052,13 @@ cdef void copy_items(void* into, const int32_t[::1] items) noexcept:
     if len(items):
         memcpy(into, &items[0], len(items) * sizeof(int32_t))
 
-def _restore(single, inputs, parameters, code, terms, outputs, constants):
+def _restore(single, inputs, parameters, code, terms, outputs, constants, table):
     """A Tape from what __reduce__ says of it."""
+    version, names = table
+    if version != VERSION:
+        raise ValueError(f"a Tape's state of version {version!r} was given, expected {VERSION}")
+    names = tuple(names)
+    cdef const int32_t[::1] numbers_of = numbers_here(names)
     cdef Tape tape = Tape.__new__(Tape)
     cdef bint single_output = single
     cdef tuple input_values = values(inputs, "an input")
@@ -1049,9 +1068,17 @@ def _restore(single, inputs, parameters, code, terms, outputs, constants):
     cdef const int32_t[::1] term_items = array("i", terms)
     cdef const int32_t[::1] output_items = array("i", outputs)
     cdef Py_ssize_t i, length = len(code_items) // 5
+    cdef int32_t op
+    for i in range(length):
+        op = code_items[5 * i]
+        if 0 <= op < len(names) and numbers_of[op] == -1:
+            raise ValueError(f"a state has the operation {names[op]!r}, which is unknown here")
     # From here on, as in write, no Python runs.
     tape.allocate(len(numbers), len(term_items), len(output_items), length + 1)
     copy_items(tape.program.code, code_items)
+    for i in range(length):
+        op = code_items[5 * i]
+        tape.program.code[i].op = numbers_of[op] if 0 <= op < len(numbers_of) else -1
     copy_items(tape.program.terms, term_items)
     copy_items(tape.outputs, output_items)
     for i in range(len(numbers)):

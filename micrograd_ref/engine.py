@@ -201,7 +201,11 @@ def local_operation(name: str, slopes: tuple[float, ...]) -> Operation:
 
 def _operation(name: str, exponent: float | None) -> Operation:
     """The operation that a pickle names."""
-    return OPERATIONS[name] if exponent is None else constant_power(exponent)
+    if exponent is not None:
+        return constant_power(exponent)
+    if name not in OPERATIONS:
+        raise ValueError(f"a state has the operation {name!r}, which is unknown here")
+    return OPERATIONS[name]
 
 
 OPERATIONS = {

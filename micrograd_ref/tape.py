@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Tape"]
 
 BLOCK = 128  # rows; part of the rule of reduction, so a change of it changes last bits
+VERSION = 1  # of a Tape's state
 
 
 class Instruction(NamedTuple):
@@ -241,11 +242,13 @@ class Tape(_Fields):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self._program,)
+        return _restore, (self._program, VERSION)
 
 
-def _restore(program: _Program | None) -> Tape:
+def _restore(program: _Program | None, version: int) -> Tape:
     """A Tape from what __reduce__ says of it."""
+    if version != VERSION:
+        raise ValueError(f"a Tape's state of version {version!r} was given, expected {VERSION}")
     if program is None:
         raise ValueError("this is not the state of a Tape")
     tape = Tape.__new__(Tape)

@@ -16,6 +16,7 @@ from test_tape import bits_of, line, rows_of
 from test_tape_cross import every_operation, replay, run
 
 import micrograd_fast
+import micrograd_ref
 
 # Pickles and copies
 
@@ -130,7 +131,7 @@ def number_of(operation):
     return state[CODE][-5]
 
 
-CODE, TERMS, OUTPUTS, CONSTANTS = 3, 4, 5, 6
+CODE, TERMS, OUTPUTS, CONSTANTS, TABLE = 3, 4, 5, 6, 7
 MUL = number_of(lambda x, y, w: x * w)
 TANH = number_of(lambda x, y, w: x.tanh())
 POWER = number_of(lambda x, y, w: x**3)
@@ -190,6 +191,55 @@ def test_a_damaged_state_is_refused(part, damaged):
     assert list(state[CODE]) == [MUL, 1, 0, ~2, 0, TANH, 2, 1, 0, 0]
     state = [*state[:part], damaged, *state[part + 1 :]]
     assert error_of(lambda: restore(*state)) == (ValueError, "this is not the state of a Tape")
+
+
+def reordered(state, rng):
+    """The state as a build would write it whose table of operations has another order."""
+    version, names = state[TABLE]
+    order = list(range(len(names)))
+    rng.shuffle(order)
+    code = list(state[CODE])
+    code[::5] = [order.index(op) for op in code[::5]]
+    table = version, tuple(names[op] for op in order)
+    return [*state[:CODE], code, *state[TERMS:TABLE], table]
+
+
+def test_a_state_names_its_operations_and_so_outlives_their_order():
+    rng = random.Random(3)
+    inputs, _, outputs = every_operation(micrograd_fast)
+    tapes = [micrograd_fast.Tape([*outputs, inputs[0] ** 2.5], inputs).__reduce__(), *states()]
+
+    def replayed(tape):
+        for p in tape.parameters:
+            p.grad = 0.0
+        return replay(tape, [(rows_of(n, 2), None) for n in (1, 9)])
+
+    for restore, state in tapes:
+        other = reordered(state, rng)
+        assert list(other[CODE]) != list(state[CODE])
+        assert replayed(restore(*other)) == replayed(restore(*state))
+
+
+def test_an_unknown_operation_or_version_is_named():
+    restore, state = product(micrograd_fast).__reduce__()
+    version, names = state[TABLE]
+    swapped = tuple("swish" if name == "tanh" else name for name in names)
+    message = "a state has the operation 'swish', which is unknown here"
+    assert error_of(lambda: restore(*state[:TABLE], (version, swapped))) == (ValueError, message)
+    unused = tuple("swish" if name == "sin" else name for name in names)
+    assert restore(*state[:TABLE], (version, unused)).forward([0.25]) == math.tanh(0.5)
+    message = "a Tape's state of version 2 was given, expected 1"
+    assert error_of(lambda: restore(*state[:TABLE], (2, names))) == (ValueError, message)
+
+
+def test_the_reference_names_an_unknown_operation_or_version_alike():
+    restore, (program, version) = product(micrograd_ref).__reduce__()
+    assert (version, restore(program, 1).forward([0.25])) == (1, math.tanh(0.5))
+    message = "a Tape's state of version 2 was given, expected 1"
+    assert error_of(lambda: restore(program, 2)) == (ValueError, message)
+    saved = pickle.dumps(program, 0).replace(b"Vtanh\n", b"Vswish\n")
+    message = "a state has the operation 'swish', which is unknown here"
+    assert error_of(lambda: pickle.loads(saved)) == (ValueError, message)
 
 
 def damage(rng, state):
