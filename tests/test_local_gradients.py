@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 from bits import bits, record
+from test_peoples_programs import walk
 
 
 def test_a_node_passes_each_slope_times_its_grad(mg):
@@ -137,22 +138,6 @@ def test_a_loop_over_children_and_local_gradients_is_backward(mg):
         a, b = mg.Value(0.3, label="a"), mg.Value(-0.7, label="b")
         c = (a * b + a).tanh() / (b.sigmoid() + 2)
         return mg.Value(c.data**2, (c, a), (2 * c.data, 0.25)) * c.exp() - b**3
-
-    def walk(root):
-        order, seen = [], set()
-
-        def visit(node):
-            if node not in seen:
-                seen.add(node)
-                for child in node._children:
-                    visit(child)
-                order.append(node)
-
-        visit(root)
-        root.grad = 1.0
-        for node in reversed(order):
-            for child, slope in zip(node._children, node._local_grads, strict=True):
-                child.grad += slope * node.grad
 
     by_hand, by_method = graph(), graph()
     walk(by_hand)
