@@ -256,7 +256,7 @@ cdef inline void backward_step(Value node) noexcept:
     elif op == RELU: add_grad(x, g if out > 0 else 0.0)
 
 cdef dict OP_NAMES = {
-    LEAF: "", ADD: "+", SUB: "-", MUL: "*", DIV: "/", MAX: "max", POW: "**", NEG: "neg", ABS: "abs",
+    LEAF: "", ADD: "+", SUB: "-", MUL: "*", DIV: "/", MAX: "maximum", POW: "**", NEG: "neg", ABS: "abs",
     EXP: "exp", LOG: "log", SQRT: "sqrt", SIN: "sin", COS: "cos", TANH: "tanh", SIGMOID: "sigmoid",
     RELU: "relu", DOT: "dot", SUM: "sum",
 }

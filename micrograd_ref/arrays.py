@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .engine import Value, _number, _type_name
+from .checking import number, type_name
+from .engine import Value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +32,7 @@ def data(values: Any) -> NDArray[np.float64]:
     values: an object array, a Value, or lists of them nested in any way; numbers may be among them.
     Raises TypeError for what is neither a Value nor a number.
     """
-    return _read(values, lambda x: x.data if hasattr(x, "_children") else _number(x, "data"))
+    return _read(values, lambda x: x.data if hasattr(x, "_children") else number(x, "data"))
 
 
 def grad(values: Any) -> NDArray[np.float64]:
@@ -64,5 +65,5 @@ def _read(values: Any, field: Callable[[Any], float]) -> NDArray[np.float64]:
         try:
             out.flat[i] = field(x)
         except (AttributeError, TypeError, ValueError):
-            raise TypeError(f"element {i} must be a Value, not '{_type_name(x)}'") from None
+            raise TypeError(f"element {i} must be a Value, not '{type_name(x)}'") from None
     return out

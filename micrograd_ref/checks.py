@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from math import inf, isnan
 from typing import Any, NamedTuple
 
-from .engine import _number, _topological_order, _type_name
-from .graph import _children
+from .checking import number, type_name
+from .graph import children
+from .order import topological_order
 
 __all__ = ["GradCheck", "crosscheck", "gradcheck"]
 
@@ -39,7 +40,7 @@ def gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], eps: float = 1e-6) 
     inputs = [_checked(x, "an input of gradcheck must be a Value") for x in inputs]
     if not inputs:
         raise ValueError("gradcheck expects at least one input, got none")
-    eps = _number(eps, "eps")
+    eps = number(eps, "eps")
     if not 0 < eps < inf:
         raise ValueError(f"eps must be above 0 and below inf, got {eps:g}")
 
@@ -86,7 +87,7 @@ def crosscheck(fn: Callable[..., Any], *args: Any) -> int:
         root = fn(importlib.import_module(name), *args)
         roots = [root] if hasattr(root, "_children") else root
         roots = [_checked(x, "what crosscheck runs must return Values") for x in roots]
-        graphs.append(_topological_order(roots, _children))
+        graphs.append(topological_order(roots, children))
     ref, fast = graphs
     for i, (a, b) in enumerate(zip(ref, fast, strict=False)):
         for field in ("_op", "data", "grad"):
@@ -105,7 +106,7 @@ def crosscheck(fn: Callable[..., Any], *args: Any) -> int:
 
 def _checked(x: Any, what: str) -> Any:
     if not hasattr(x, "_children"):
-        raise TypeError(f"{what}, not '{_type_name(x)}'")
+        raise TypeError(f"{what}, not '{type_name(x)}'")
     return x
 
 

@@ -6,20 +6,21 @@ import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .engine import _topological_order, _type_name
+from .checking import type_name
+from .order import topological_order
 
 if TYPE_CHECKING:
     import graphviz
 
 __all__ = ["draw_dot", "trace"]
 
-_children = operator.attrgetter("_children")  # of the Values of either package
+children = operator.attrgetter("_children")  # of the Values of either package
 
 
 def trace(root: Any) -> tuple[set[Any], set[tuple[Any, Any]]]:
     """The nodes under root, and the edges between them as (operand, result) pairs."""
     _check_root(root)
-    nodes = _topological_order([root], _children)
+    nodes = topological_order([root], children)
     return set(nodes), {(child, node) for node in nodes for child in node._children}
 
 
@@ -46,7 +47,7 @@ def draw_dot(
         raise ValueError(f"rankdir must be 'LR' or 'TB', got {rankdir!r}")
     _check_root(root)
     shown = _written_out(root) if expand else {}
-    nodes = _topological_order([root], lambda node: _shown(node, shown)[1])
+    nodes = topological_order([root], lambda node: _shown(node, shown)[1])
     if len(nodes) > max_nodes:
         raise ValueError(
             f"the graph has {len(nodes)} nodes, more than max_nodes={max_nodes}: "
@@ -97,7 +98,7 @@ def _written_out(root: Any) -> dict[int, _Step]:
     """
     steps = {}
     node: Any
-    for node in _topological_order([root], _children):
+    for node in topological_order([root], children):
         # A custom operation may have one of these names, but other operands.
         smallest, step = {"dot": (3, 2), "sum": (2, 1)}.get(node._op, (0, 0))
         if not step or len(node._children) < smallest or (len(node._children) - 1) % step:
@@ -114,7 +115,7 @@ def _written_out(root: Any) -> dict[int, _Step]:
 
 def _check_root(root: Any) -> None:
     if not hasattr(root, "_children"):
-        raise TypeError(f"a graph starts at a Value, not at '{_type_name(root)}'")
+        raise TypeError(f"a graph starts at a Value, not at '{type_name(root)}'")
 
 
 def _escape(text: str, special: str = "") -> str:

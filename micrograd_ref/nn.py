@@ -9,7 +9,9 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from .engine import OPERATIONS, Value, _apply, _is_value, _operand, _type_name, dot, sum
+from .checking import type_name
+from .engine import Value, binary, dot, operand, sum
+from .node import is_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +44,7 @@ def _sequence(xs: Any, what: str) -> list[Any]:
         xs = iter(xs)
     except TypeError:
         raise TypeError(
-            f"{what} must be a sequence of Values or numbers, not '{_type_name(xs)}': "
+            f"{what} must be a sequence of Values or numbers, not '{type_name(xs)}': "
             "write [x] for a single x"
         ) from None
     return list(xs)
@@ -186,7 +188,7 @@ class Neuron(Module):
         self.activation = activation
 
     def __call__(self, x: Iterable[Any]) -> Value:
-        x = [_operand(xi) for xi in _sequence(x, f"the input of {type(self).__name__}")]
+        x = [operand(xi) for xi in _sequence(x, f"the input of {type(self).__name__}")]
         w, b = self.w, self.b
         _check_inputs(self, len(w), len(x))
         out = dot(w, x, b)
@@ -216,7 +218,7 @@ class Layer(Module):
         self.neurons = [Neuron(nin, **kwargs) for _ in range(_size(nout, "neurons"))]
 
     def __call__(self, x: Iterable[Any]) -> Any:
-        x = [_operand(xi) for xi in _sequence(x, f"the input of {type(self).__name__}")]
+        x = [operand(xi) for xi in _sequence(x, f"the input of {type(self).__name__}")]
         _check_inputs(self, self.nin, len(x))
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
@@ -249,10 +251,10 @@ class MLP(Module):
         ]
 
     def __call__(self, x: Iterable[Any]) -> Any:
-        out: Any = [_operand(xi) for xi in _sequence(x, f"the input of {type(self).__name__}")]
+        out: Any = [operand(xi) for xi in _sequence(x, f"the input of {type(self).__name__}")]
         _check_inputs(self, self.nin, len(out))
         for layer in self.layers:
-            out = layer([out] if _is_value(out) else out)
+            out = layer([out] if is_value(out) else out)
         return out
 
     def parameters(self) -> list[Value]:
@@ -298,7 +300,7 @@ def binary_cross_entropy(logits: Iterable[Any], targets: Iterable[Any]) -> Value
             )
     losses = []
     for logit, target in pairs:
-        powers, largest = _powers([_operand(0.0), logit])
+        powers, largest = _powers([operand(0.0), logit])
         losses.append((largest - target * logit) + sum(powers).log())
     return sum(losses) / len(pairs)
 
@@ -343,13 +345,13 @@ def _powers(logits: list[Value]) -> tuple[list[Value], Value]:
     """
     largest = logits[0]
     for logit in logits[1:]:
-        largest = _apply(OPERATIONS["max"], largest, logit)
+        largest = binary("maximum", largest, logit)
     return [(logit - largest).exp() for logit in logits], largest
 
 
 def _pairs(loss: str, xs: Iterable[Any], ys: Iterable[Any]) -> list[tuple[Value, Value]]:
-    xs = [_operand(x) for x in _sequence(xs, f"the first argument of {loss}")]
-    ys = [_operand(y) for y in _sequence(ys, f"the second argument of {loss}")]
+    xs = [operand(x) for x in _sequence(xs, f"the first argument of {loss}")]
+    ys = [operand(y) for y in _sequence(ys, f"the second argument of {loss}")]
     if len(xs) != len(ys) or not xs:
         raise ValueError(
             f"{loss} expects as many of both and at least one, got {len(xs)} and {len(ys)}"
@@ -358,14 +360,14 @@ def _pairs(loss: str, xs: Iterable[Any], ys: Iterable[Any]) -> list[tuple[Value,
 
 
 def _at_least_one(loss: str, logits: Iterable[Any]) -> list[Value]:
-    logits = [_operand(logit) for logit in _sequence(logits, f"the first argument of {loss}")]
+    logits = [operand(logit) for logit in _sequence(logits, f"the first argument of {loss}")]
     if not logits:
         raise ValueError(f"{loss} expects at least one logit, got none")
     return logits
 
 
 def _weights(target: Any, classes: int) -> list[Value]:
-    weights = [_operand(weight) for weight in _sequence(target, "the target of cross_entropy")]
+    weights = [operand(weight) for weight in _sequence(target, "the target of cross_entropy")]
     if len(weights) != classes:
         raise ValueError(
             f"cross_entropy expects a weight for each of {classes} classes, got {len(weights)}"

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .engine import Value, _is_value, _number, _type_name, divide, pow, sqrt
+from .checking import number, type_name
+from .engine import Value
+from .ieee import divide, pow, sqrt
+from .node import is_value
 
 __all__ = ["SGD", "Adam"]
 
@@ -13,8 +16,8 @@ __all__ = ["SGD", "Adam"]
 def _parameters(params: Iterable[Value]) -> tuple[Value, ...]:
     params = tuple(params)
     for p in params:
-        if not _is_value(p):
-            raise TypeError(f"a parameter must be a Value, not '{_type_name(p)}'")
+        if not is_value(p):
+            raise TypeError(f"a parameter must be a Value, not '{type_name(p)}'")
     if not params:
         raise ValueError("an optimizer needs at least one parameter, got none")
     if len({id(p) for p in params}) != len(params):
@@ -23,10 +26,10 @@ def _parameters(params: Iterable[Value]) -> tuple[Value, ...]:
 
 
 def _within(x: Any, what: str, below: float) -> float:
-    number = _number(x, what)
-    if not 0 <= number < below:
-        raise ValueError(f"{what} must be at least 0 and below {below}, got {number}")
-    return number
+    value = number(x, what)
+    if not 0 <= value < below:
+        raise ValueError(f"{what} must be at least 0 and below {below}, got {value}")
+    return value
 
 
 def _betas(betas: Iterable[Any]) -> tuple[float, float]:

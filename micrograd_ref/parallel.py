@@ -11,8 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from .engine import _type_name
-from .tape import _real_array
+from .checking import real_array, type_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +63,7 @@ class DataParallel:
 
     def __init__(self, tape: Any, n_shards: int) -> None:
         if not all(hasattr(tape, x) for x in ("forward", "backward", "inputs", "parameters")):
-            raise TypeError(f"DataParallel expects a Tape, not '{_type_name(tape)}'")
+            raise TypeError(f"DataParallel expects a Tape, not '{type_name(tape)}'")
         n_shards = operator.index(n_shards)
         if n_shards < 1:
             raise ValueError(f"DataParallel needs at least one shard, got {n_shards}")
@@ -100,7 +99,7 @@ class DataParallel:
         """
         import numpy as np
 
-        rows = _real_array(rows, "rows")
+        rows = real_array(rows, "rows")
         width = len(self.tape.inputs)
         if rows.ndim not in (1, 2) or rows.shape[-1] != width:
             raise ValueError(
@@ -108,7 +107,7 @@ class DataParallel:
             )
         shape = (*rows.shape[:-1], *self._output_shape)
         if seed is not None:
-            seed = _real_array(seed, "seed")
+            seed = real_array(seed, "seed")
             if seed.shape != shape:
                 raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
             seed = seed if rows.ndim == 2 else seed[np.newaxis]
@@ -134,7 +133,7 @@ class DataParallel:
         if new or self._batch is None:
             self._batch = batch.copied()
             self._version += 1
-        if _is_detecting(self.tape):
+        if is_detecting(self.tape):
             _replay(_loads(self._program), parameters, self._batch, False)
         workers = self._workers()
         program = self._program if self._version == 1 and new else None
@@ -331,7 +330,7 @@ def _replay(tape: Any, parameters: Array, batch: _Batch, input_grad: bool) -> _R
     return _Result(outputs, grads, tape.input_grad if input_grad else None)
 
 
-def _is_detecting(tape: Any) -> bool:
+def is_detecting(tape: Any) -> bool:
     """Whether a detect_anomaly block of the tape's package is open."""
     for x in (*tape.parameters, *tape.inputs)[:1]:
         kind = next(base for base in type(x).__mro__ if base.__module__ in _ENGINES)

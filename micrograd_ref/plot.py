@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .engine import _number
+from .checking import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +75,7 @@ def plot_history(losses: Iterable[Any], ax: Axes | None = None) -> Axes:
 
 def _plain(x: Any, what: str) -> float:
     """The data of a Value of either package, or a number as a float."""
-    return x.data if hasattr(x, "_children") else _number(x, what)
+    return x.data if hasattr(x, "_children") else number(x, what)
 
 
 def _axes(ax: Axes | None) -> Any:

@@ -27,6 +27,7 @@ import threading
 import time
 import types
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -1313,18 +1314,22 @@ def mutants():
 
     A patch is an object or a dict, a name in it, and what to put there.
     """
-    engine, nn, optim, tape = (
-        importlib.import_module(f"micrograd_ref.{name}")
-        for name in ("engine", "nn", "optim", "tape")
+    names = (
+        *("backward", "checking", "custom", "engine", "fusion", "ieee", "nn", "node"),
+        *("operations", "optim", "pickling", "program", "tape"),
     )
-    operations, constant_power = engine.OPERATIONS, engine.constant_power
-    instructions = tape._Fusion.instructions
+    room = {name: importlib.import_module(f"micrograd_ref.{name}") for name in names}
+    checking, custom, engine, fusion = (room[x] for x in ("checking", "custom", "engine", "fusion"))
+    ieee, nn, node, ops = (room[x] for x in ("ieee", "nn", "node", "operations"))
+    optim, pickling, program, tape = (room[x] for x in ("optim", "pickling", "program", "tape"))
+    operations, constant_power = ops.OPERATIONS, engine.constant_power
+    instructions = fusion.Fusion.instructions
 
     def forward(operation):
-        return operation._replace(forward=nudged(operation.forward))
+        return replace(operation, value=nudged(operation.value))
 
     def backward(i):
-        return lambda operation: operation._replace(backward=nudged_item(operation.backward, i))
+        return lambda operation: replace(operation, gradients=nudged_item(operation.gradients, i))
 
     def eagerly(name, change):
         if name == "**k":
@@ -1343,35 +1348,32 @@ def mutants():
                 for step in instructions(self)
             ]
 
-        return tape._Fusion, "instructions", changed
+        return fusion.Fusion, "instructions", changed
 
     found = {}
-    for name in [*operations, "**k"]:
+    for name in operations:
         count = {"dot": 5, "sum": 3}.get(name) or (
-            2 if name in ("+", "-", "*", "/", "max", "**") else 1
+            2 if name in ("+", "-", "*", "/", "maximum", "**") else 1
         )
         for prefix, patch in ("", eagerly), ("Tape ", in_a_tape):
             found[f"{prefix}{name} forward"] = patch(name, forward)
             for i in range(count):
                 found[f"{prefix}{name} backward {i}"] = patch(name, backward(i))
-    found["**k name"] = eagerly("**k", lambda o: o._replace(name=o.name.replace("**", "^")))
+    found["**k name"] = eagerly("**k", lambda o: replace(o, name=o.name.replace("**", "^")))
     for k in (1, 2, 3, -1, -2):
         found[f"power {k}"] = (
-            engine, "power", nudged(engine.power, lambda x, exponent, k=k: exponent == k),
+            operations["**k"], "value", nudged(ieee.power, lambda x, exponent, k=k: exponent == k),
         )  # fmt: skip
 
-    gradients, restore_leaf = engine._gradients, engine._restore_leaf
-    local_operation, set_label = engine.local_operation, engine._set_label
-    pairs, reduce, sgd_step, adam_step = nn._pairs, tape._reduce, optim.SGD.step, optim.Adam.step
-
-    def first_term_first(operation, g, out, data):
-        return list(enumerate(operation.backward(g, out, *data)))
+    restore_leaf = pickling.restore_leaf
+    local_operation, set_label = custom.local_operation, node.set_label
+    pairs, reduce, sgd_step, adam_step = nn._pairs, program.reduce, optim.SGD.step, optim.Adam.step
 
     def last_operand_first(node):
         operands = node._operands
-        found = gradients(node._operation, node._grad, node._value, [x._value for x in operands])
-        for i, gradient in reversed(found):
-            operands[i]._grad += gradient
+        passed = room["backward"].gradients(node, node._grad)
+        for i in reversed([*node._operation.sequence(len(operands))]):
+            operands[i]._grad += passed[i]
 
     def without_grad(kind, data, grad, constant):
         return restore_leaf(kind, data, 0.0, constant)
@@ -1421,29 +1423,27 @@ def mutants():
         return 0.0 if x < 0 else x
 
     found |= {
-        "the order of the gradients of dot": (engine, "_gradients", first_term_first),
-        "the order of the operands' gradients": (engine, "_step", last_operand_first),
+        "the order of the gradients of dot": (operations["dot"], "sequence", range),
+        "the order of the operands' gradients": (engine, "step", last_operand_first),
         "a quotient by zero": (
-            engine, "divide", lambda a, b: engine.math.inf if b == 0 else a / b,
+            operations["/"], "value", lambda a, b: math.inf if b == 0 else a / b,
         ),
         "sigmoid below zero": (
-            operations, "sigmoid", operations["sigmoid"]._replace(
-                forward=lambda x: 1.0 / (1.0 + engine.exp(-x))
-            ),
+            operations["sigmoid"], "value", lambda x: 1.0 / (1.0 + ieee.exp(-x)),
         ),
-        "relu of nan": (operations, "relu", operations["relu"]._replace(forward=relu_of_nan)),
-        "relu of -0.0": (operations, "relu", operations["relu"]._replace(forward=minus_zero)),
-        "sign of the slope of abs": (engine, "sign", lambda x: 1.0 if x >= 0 else -1.0),
-        "a restored leaf's grad": (engine, "_restore_leaf", without_grad),
-        "a restored constant": (engine, "_restore_leaf", without_constant),
-        "the order of local gradients": (engine, "local_operation", local_grads_reversed),
-        "a local gradient": (engine, "local_operation", local_grads_nudged),
-        "a custom operation without a step": (engine, "_check_step", lambda node: None),
-        "attributes in a pickle": (engine, "_set_attributes", lambda order, found: None),
-        "a label that was taken away": (engine, "_set_label", label_kept),
-        "an empty label among the attributes": (engine, "_set_label", label_beside),
+        "relu of nan": (operations["relu"], "value", relu_of_nan),
+        "relu of -0.0": (operations["relu"], "value", minus_zero),
+        "sign of the slope of abs": (ops, "sign", lambda x: 1.0 if x >= 0 else -1.0),
+        "a restored leaf's grad": (pickling, "restore_leaf", without_grad),
+        "a restored constant": (pickling, "restore_leaf", without_constant),
+        "the order of local gradients": (custom, "local_operation", local_grads_reversed),
+        "a local gradient": (custom, "local_operation", local_grads_nudged),
+        "a custom operation without a step": (engine, "check_step", lambda node: None),
+        "attributes in a pickle": (node, "set_attributes", lambda order, found: None),
+        "a label that was taken away": (node, "set_label", label_kept),
+        "an empty label among the attributes": (node, "set_label", label_beside),
         "the message for an operand": (
-            engine, "_type_name", lambda x: type(x).__name__ + "?",
+            checking, "type_name", lambda x: type(x).__name__ + "?",
         ),
         "the order in a neuron": (nn.Neuron, "__call__", bias_last),
         "the random numbers of a neuron": (
@@ -1457,22 +1457,22 @@ def mutants():
         "Adam quotient": (optim, "divide", nudged(optim.divide)),
         "zero_grad of an optimizer": (optim._Optimizer, "zero_grad", lambda self: None),
         "zero_grad of a module": (nn.Module, "zero_grad", lambda self: None),
-        "the sum over rows": (tape, "_reduce", in_order),
-        "the sum over rows by one bit": (tape, "_reduce", nudged(reduce)),
+        "the sum over rows": (program, "reduce", in_order),
+        "the sum over rows by one bit": (program, "reduce", nudged(reduce)),
         "the rows in a block": (tape, "BLOCK", 64),
-        "the products of a chain": (tape._Fusion, "is_product", lambda self, slot, plus: False),
+        "the products of a chain": (fusion.Fusion, "is_product", lambda self, slot, plus: False),
         "the next user in a chain": (
-            tape._Fusion, "next_user", lambda self, slot, after, inside: math.inf,
+            fusion.Fusion, "next_user", lambda self, slot, after, inside: math.inf,
         ),
         "the gradient of a row": (
-            tape.Instruction, "gradients", nudge_gradients(tape.Instruction.gradients),
+            program.Instruction, "gradients", nudge_gradients(program.Instruction.gradients),
         ),
         "the largest logit": (
-            nn, "_powers", lambda logits: ([x.exp() for x in logits], nn._operand(0.0)),
+            nn, "_powers", lambda logits: ([x.exp() for x in logits], nn.operand(0.0)),
         ),
         "mse": (nn, "_pairs", lambda loss, xs, ys: pairs(loss, ys, xs)),
-        "an anomaly in forward": (engine, "_check_forward", lambda name, operands, data: None),
-        "an anomaly in backward": (engine, "_checked_step", lambda node: node._backward()),
+        "an anomaly in forward": (engine, "check_forward", lambda name, operands, data: None),
+        "an anomaly in backward": (engine, "checked_step", lambda node: node._backward()),
         "an anomaly in a Tape": (tape.Tape, "_check", lambda self, table, seeds=None: None),
         "a loaded module": (nn, "_load", lambda module, path: None),
     }  # fmt: skip
@@ -1489,7 +1489,12 @@ def nudge_gradients(gradients):
 @contextlib.contextmanager
 def mutated(place, name, new):
     """The reference with one thing changed, and only the reference: random is its caller's too."""
-    read = place.get if isinstance(place, dict) else lambda name: vars(place)[name]
+
+    def read(name):
+        if isinstance(place, dict):
+            return place[name]
+        return vars(place)[name] if hasattr(place, "__dict__") else getattr(place, name)
+
     write = place.__setitem__ if isinstance(place, dict) else lambda k, v: setattr(place, k, v)
     old = read(name)
     write(name, new)

@@ -15,7 +15,7 @@ import micrograd_ref
 
 
 def order(roots):
-    return micrograd_ref.engine._topological_order(roots, operator.attrgetter("_children"))
+    return micrograd_ref.order.topological_order(roots, operator.attrgetter("_children"))
 
 
 def step():

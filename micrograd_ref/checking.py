@@ -1,0 +1,86 @@
+"""What a user passes: its type, and a float made of it.
+
+By type, not by isinstance: an object may name any class as its __class__.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+
+def type_name(x: object) -> str:
+    kind = type(x)
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def is_number(x: object) -> bool:
+    """Whether x is an int, float, bool or NumPy real scalar. NumPy is not imported to find out."""
+    if issubclass(type(x), (int, float)):
+        return True
+    np = sys.modules.get("numpy")
+    return (
+        np is not None
+        and issubclass(type(x), (np.floating, np.integer, np.bool_))
+        and not issubclass(type(x), np.timedelta64)
+    )
+
+
+def is_array(x: object) -> bool:
+    if type(x) is float or type(x) is int:
+        return False
+    np = sys.modules.get("numpy")
+    return np is not None and isinstance(x, np.ndarray)
+
+
+def number(x: Any, what: str) -> float:
+    if type(x) is float:
+        return x
+    if not is_number(x):
+        way_out = ": use .item()" if is_array(x) else ""
+        raise TypeError(f"{what} must be a real number, not '{type_name(x)}'{way_out}")
+    return float(x)
+
+
+def operand_value(x: Any) -> float:
+    if not is_number(x):
+        raise TypeError(
+            f"unsupported operand for a Value: '{type_name(x)}' (expected a Value or a real number)"
+        )
+    return float(x)
+
+
+def string(x: Any, what: str) -> str:
+    if not issubclass(type(x), str):
+        raise TypeError(f"the {what} of a Value must be a str, not '{type_name(x)}'")
+    return str.__str__(x)
+
+
+def real_array(x: ArrayLike, what: str) -> NDArray[np.float64]:
+    import numpy as np
+
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{what} must be an array of real numbers, got dtype {array.dtype}")
+    return array.astype(np.float64, copy=False)
+
+
+UFUNCS = {
+    **{"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "**": "power"},
+    **{"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"},
+}
+
+
+def elementwise(name: str, left: Any, right: Any) -> Any:
+    """A function of NumPy for an operator, which asks each element for it."""
+    import numpy as np
+
+    return getattr(np, UFUNCS[name])(left, right)

@@ -1,0 +1,59 @@
+"""Custom operations: those whose values and gradients a user computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .checking import number, string, type_name
+from .operations import LEAF, Operation
+
+
+def given_operation(_op: Any, local_grads: Any, children: int) -> Operation:
+    """What a user makes a Value of: a leaf, or a custom operation."""
+    if local_grads is None and issubclass(type(_op), (tuple, list)):
+        _op, local_grads = "", _op
+    name = string(_op, "_op")
+    if local_grads is not None and (found := local_gradients(local_grads, children)):
+        return local_operation(name, found)
+    return custom_operation(name) if children or name else LEAF
+
+
+def local_gradients(xs: Any, children: int) -> tuple[float, ...]:
+    if not issubclass(type(xs), (tuple, list)):
+        raise TypeError(
+            "the local gradients of a Value must be a tuple or list of numbers, "
+            f"not '{type_name(xs)}'"
+        )
+    found = tuple(number(x, "a local gradient of a Value") for x in tuple(xs))
+    if len(found) != children:
+        raise ValueError(
+            f"a Value expects a local gradient for each child, got {len(found)} local gradients "
+            f"and {children} children"
+        )
+    return found
+
+
+def custom_operation(name: str) -> Operation:
+    """One whose step is the closure that its author assigns to the node."""
+
+    def gradients(g: float, out: float, *operands: float) -> tuple[float, ...]:
+        if operands:
+            raise ValueError(
+                f"the custom operation {name!r} has no _backward: assign one (lambda: None passes "
+                "no gradient), or make it with local_grads"
+            )
+        return ()
+
+    return Operation(name, None, float, gradients, is_custom=True)
+
+
+def local_operation(name: str, local_grads: tuple[float, ...]) -> Operation:
+    """One that passes its local gradient times g to each operand."""
+    return Operation(
+        name or "custom",
+        None,
+        float,
+        lambda g, out, *operands: [local_grad * g for local_grad in local_grads],
+        is_custom=True,
+        local_grads=local_grads,
+    )
