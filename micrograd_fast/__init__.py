@@ -43,7 +43,7 @@ from micrograd_fast import plot as plot
 from micrograd_fast import tape as tape
 from micrograd_fast.arrays import array, data, grad
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
-from micrograd_fast.engine import Value, detect_anomaly, dot
+from micrograd_fast.engine import Value, detect_anomaly, dot, maximum
 from micrograd_fast.engine import sum as sum
 from micrograd_fast.graph import draw_dot, trace
 from micrograd_fast.nn import (
@@ -85,6 +85,7 @@ __all__ = [
     "grad",
     "gradcheck",
     "hinge",
+    "maximum",
     "mse",
     "plot_boundary",
     "plot_history",

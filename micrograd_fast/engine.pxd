@@ -79,7 +79,6 @@ cdef double number(object x, str what) except? -1
 cdef Value operand(object x)
 cdef list values(object xs)
 cdef Value unary_of(Op op, Value a)
-cdef Value binary_of(Op op, Value a, Value b)
 cdef Value node_of(Op op, list held, double exponent)
 cdef Value dot_of(list xv, list yv, Value start)
 cdef int enter_nested(str what) except -1

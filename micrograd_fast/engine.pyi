@@ -1,4 +1,4 @@
-"""The autograd engine: Value, dot and sum.
+"""The autograd engine: Value, dot, sum and maximum.
 
 A Value is a number that remembers which operation made it and from which operands. Calling
 `backward` on a result walks that graph from the result to the leaves and leaves in every node's
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-__all__ = ["Value", "detect_anomaly", "dot"]
+__all__ = ["Value", "detect_anomaly", "dot", "maximum"]
 
 _Number: TypeAlias = float | np.floating[Any] | np.integer[Any] | np.bool_
 _Array: TypeAlias = NDArray[Any]
@@ -234,4 +234,10 @@ def sum(xs: Iterable[Value | _Number], start: Value | _Number = 0.0) -> Value:
     xs, start: Values or numbers. Data and gradients have the bits of the written-out chain of
     sums, unless one operand depends on another.
     Cost: one node and one pointer a term, where the chain makes one node a term.
+    """
+
+def maximum(x: Value | _Number, y: Value | _Number) -> Value:
+    """The larger of two Values or numbers; the first of equal ones, nan if either is nan.
+
+    The gradient goes to the one that was taken.
     """

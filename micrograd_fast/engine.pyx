@@ -1,5 +1,5 @@
 # cython: embedsignature=True, embedsignature.format=clinic
-"""The autograd engine: Value, dot and sum.
+"""The autograd engine: Value, dot, sum and maximum.
 
 A Value is a number that remembers which operation made it and from which operands. Calling
 `backward` on a result walks that graph from the result to the leaves and leaves in every node's
@@ -30,7 +30,7 @@ from libc.math cimport (
     pow as c_pow, sin as c_sin, sqrt as c_sqrt, tanh as c_tanh,
 )
 
-__all__ = ["Value", "detect_anomaly", "dot"]
+__all__ = ["Value", "detect_anomaly", "dot", "maximum"]
 
 cdef extern from *:
     """
@@ -256,9 +256,9 @@ cdef inline void backward_step(Value node) noexcept:
     elif op == RELU: add_grad(x, g if out > 0 else 0.0)
 
 cdef dict OP_NAMES = {
-    LEAF: "", ADD: "+", SUB: "-", MUL: "*", DIV: "/", MAX: "maximum", POW: "**", NEG: "neg", ABS: "abs",
-    EXP: "exp", LOG: "log", SQRT: "sqrt", SIN: "sin", COS: "cos", TANH: "tanh", SIGMOID: "sigmoid",
-    RELU: "relu", DOT: "dot", SUM: "sum",
+    LEAF: "", ADD: "+", SUB: "-", MUL: "*", DIV: "/", MAX: "maximum", POW: "**", NEG: "neg",
+    ABS: "abs", EXP: "exp", LOG: "log", SQRT: "sqrt", SIN: "sin", COS: "cos", TANH: "tanh",
+    SIGMOID: "sigmoid", RELU: "relu", DOT: "dot", SUM: "sum",
 }
 
 cdef str operation_name(int op):
@@ -565,9 +565,6 @@ cdef inline Value binary_node(Op op, Value a, Value b):
     (<Value>out).first = hold(<PyObject*>a)
     (<Value>out).second.operand = hold(<PyObject*>b)
     return finished(out, tracked)
-
-cdef Value binary_of(Op op, Value a, Value b):
-    return binary_node(op, a, b)
 
 cdef inline PyObject* hold(PyObject* node) noexcept:
     """A reference of one's own."""
@@ -1644,6 +1641,14 @@ def sum(xs, start=0.0):
     """
     cdef Value first = operand(start)
     return sum_of(values(list(xs)), first)
+
+def maximum(x, y):
+    """The larger of two Values or numbers; the first of equal ones, nan if either is nan.
+
+    The gradient goes to the one that was taken.
+    """
+    cdef Value a = operand(x)
+    return binary_node(MAX, a, operand(y))
 
 
 cdef int give_signature(object kind, str signature) except -1:

@@ -7,12 +7,12 @@ from micrograd_ref import nn as reference
 from micrograd_ref.nn import _load, _save
 
 from .engine import Value as PyValue
-from .engine import dot, sum
+from .engine import dot, maximum, sum
 from .wording import worded_as
 
 from .engine cimport (
-    LEAF, MAX, RELU, SIGMOID, TANH, Op, Value, binary_of, dot_of, enter_nested, leave_nested,
-    operand, type_name, unary_of, values,
+    LEAF, RELU, SIGMOID, TANH, Op, Value, dot_of, enter_nested, leave_nested, operand, type_name,
+    unary_of, values,
 )
 
 __all__ = [
@@ -324,7 +324,7 @@ cdef object shifted_powers(logits):
     """
     largest = logits[0]
     for logit in logits[1:]:
-        largest = binary_of(MAX, largest, logit)
+        largest = maximum(largest, logit)
     return [(logit - largest).exp() for logit in logits], largest
 
 cdef object pairs_of(loss, xs, ys):

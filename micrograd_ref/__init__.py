@@ -14,7 +14,7 @@ from . import plot as plot
 from . import tape as tape
 from .arrays import array, data, grad
 from .checks import GradCheck, crosscheck, gradcheck
-from .engine import Value, detect_anomaly, dot
+from .engine import Value, detect_anomaly, dot, maximum
 from .engine import sum as sum
 from .graph import draw_dot, trace
 from .nn import (
@@ -56,6 +56,7 @@ __all__ = [
     "grad",
     "gradcheck",
     "hinge",
+    "maximum",
     "mse",
     "plot_boundary",
     "plot_history",

@@ -1,4 +1,4 @@
-"""The autograd engine: Value, dot and sum.
+"""The autograd engine: Value, dot, sum and maximum.
 
 A Value is a number that remembers which operation made it and from which operands. Calling
 `backward` on a result walks that graph from the result to the leaves and leaves in every node's
@@ -20,7 +20,7 @@ from .node import Node, check_step, is_value
 from .operations import CONSTANT, OPERATIONS, Operation, constant_power
 from .order import topological_order
 
-__all__ = ["Value", "detect_anomaly", "dot"]
+__all__ = ["Value", "detect_anomaly", "dot", "maximum"]
 
 
 class Value(Node):
@@ -223,3 +223,11 @@ def sum(xs: Iterable[Any], start: Any = 0.0) -> Value:
     Cost: one node and one pointer a term, where the chain makes one node a term.
     """
     return apply(OPERATIONS["sum"], operand(start), *[operand(x) for x in list(xs)])
+
+
+def maximum(x: Any, y: Any) -> Value:
+    """The larger of two Values or numbers; the first of equal ones, nan if either is nan.
+
+    The gradient goes to the one that was taken.
+    """
+    return apply(OPERATIONS["maximum"], operand(x), operand(y))

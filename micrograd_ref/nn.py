@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from .checking import type_name
-from .engine import Value, binary, dot, operand, sum
+from .engine import Value, dot, maximum, operand, sum
 from .node import is_value
 
 if TYPE_CHECKING:
@@ -345,7 +345,7 @@ def _powers(logits: list[Value]) -> tuple[list[Value], Value]:
     """
     largest = logits[0]
     for logit in logits[1:]:
-        largest = binary("maximum", largest, logit)
+        largest = maximum(largest, logit)
     return [(logit - largest).exp() for logit in logits], largest
 
 

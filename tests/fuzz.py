@@ -610,7 +610,9 @@ class Writer:
         a, b = self.value(), self.operand()
         if self.chance(0.3):
             a, b = b, a
-        operator = self.rng.choice(("+", "-", "*", "/", "**", "+", "*"))
+        operator = self.rng.choice(("+", "-", "*", "/", "**", "+", "*", "maximum"))
+        if operator == "maximum":
+            return f"{self.new('v')} = mg.maximum({a}, {b})"
         return f"{self.new('v')} = {a} {operator} {b}"
 
     def augmented(self):

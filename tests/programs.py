@@ -71,12 +71,6 @@ def more_operations(mg):
     return {"a": a, "b": b, "g": g}
 
 
-def largest(mg, *logits):
-    """The largest of some logits, which softmax subtracts from each: the last node of a max."""
-    shifted = mg.softmax(logits)[0]._children[0]._children[0]
-    return shifted._children[1]
-
-
 SAMPLES = ((2.0, 3.0, -1.0), (3.0, -1.0, 0.5), (0.5, 1.0, 1.0), (1.0, 1.0, -1.0))
 TARGETS = (1.0, -1.0, -1.0, 1.0)
 

@@ -193,7 +193,7 @@ OPERATIONS = {
     "powers by 2, 3": (np.frompyfunc(lambda v: v**2 - v**3, 1, 1), 1),
     "powers by -1, -2": (np.frompyfunc(lambda v: v**-1 - v**-2, 1, 1), 1),
     "a power by nan": (np.frompyfunc(lambda v: v**np.nan, 1, 1), 1),
-    "max": (np.frompyfunc(lambda v, w: micrograd(v).cross_entropy([v, w], 0), 2, 1), 2),
+    "maximum": (np.frompyfunc(lambda v, w: micrograd(v).maximum(v, w), 2, 1), 2),
 }
 
 

@@ -152,6 +152,8 @@ OPERANDS = {
     "dot, start": lambda mg, a, x: mg.dot([a], [a], x),
     "sum, xs": lambda mg, a, x: mg.sum(iter([a, x])),
     "sum, start": lambda mg, a, x: mg.sum([a], start=x),
+    "maximum, x": lambda mg, a, x: mg.maximum(x, a),
+    "maximum, y": lambda mg, a, x: mg.maximum(a, x),
     "a Neuron": lambda mg, a, x: mg.Neuron(2, activation="tanh")([a, x]),
     "a Layer": lambda mg, a, x: mg.Layer(2, 2)([a, x])[1],
     "an MLP": lambda mg, a, x: mg.MLP(2, [2, 1])([x, a]),
@@ -520,6 +522,7 @@ CALLS = {
     "Value": (1, 5),
     "dot": (2, 3),
     "sum": (1, 2),
+    "maximum": (2, 2),
     "Neuron": (1, 3),
     "Layer": (2, 2),
     "MLP": (2, 4),
@@ -578,9 +581,10 @@ def messages(use):
 def test_of_wrong_arguments_both_packages_say_the_same(name):
     for args, kwargs in wrong_calls(name):
         ref, fast = messages(lambda mg, a=args, k=kwargs: getattr(mg, name)(*a, **k))
-        if name in ("dot", "sum") and not kwargs:  # nothing may come between these and a caller
+        # Nothing may come between these and a caller.
+        if name in ("dot", "sum", "maximum") and not kwargs:
             assert ref != fast
-            assert fast.startswith(f"{name}() takes at ")
+            assert fast.startswith(f"{name}() takes ")
         else:
             assert ref == fast
 

@@ -170,6 +170,7 @@ steps = st.one_of(
     st.tuples(st.sampled_from(UNARY), nodes),
     st.tuples(st.just("**k"), nodes, st.sampled_from([-2, -1, 0, 1, 2, 3, 0.5]) | numbers),
     st.tuples(st.just("dot"), operands, st.lists(st.tuples(operands, operands), max_size=4)),
+    st.tuples(st.just("maximum"), operands, operands),
     st.tuples(st.just("softmax"), st.lists(operands, min_size=1, max_size=3)),
     st.tuples(st.just("sum"), operands, st.lists(operands, max_size=4)),
     st.tuples(st.just("neuron"), st.sampled_from(ACTIVATIONS), st.lists(operands, min_size=1)),
@@ -219,6 +220,8 @@ def graph(mg, leaves, steps):
             made.append(getattr(pick(*args), op)())
         elif op == "**k":
             made.append(pick(args[0]) ** args[1])
+        elif op == "maximum":
+            made.append(mg.maximum(*map(pick, args)))
         elif op == "softmax":
             made.append(mg.softmax(map(pick, *args))[-1])
         elif op == "dot":

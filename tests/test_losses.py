@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from programs import largest
 
 from micrograd_ref.checks import crosscheck
 
@@ -121,21 +120,6 @@ def test_cross_entropy_is_stable_whatever_the_order_and_the_size_of_the_logits(
 def test_binary_cross_entropy_is_stable_for_every_size_of_logit(mg, logit, target, expected):
     loss = mg.binary_cross_entropy([logit], [target])
     assert loss.data == pytest.approx(expected, rel=1e-14, abs=2e-16)
-
-
-@pytest.mark.parametrize(("a", "b"), [(2.0, -1.0), (-1.0, 2.0), (3.0, 3.0), (0.0, -0.0)])
-def test_the_largest_logit_is_one_of_them_and_takes_the_gradient(mg, a, b):
-    a, b = values(mg, [a, b])
-    out = largest(mg, a, b)
-    assert (out._op, out._children) == ("maximum", (a, b))
-    assert out.data == max(a.data, b.data)
-    out.backward()
-    assert (a.grad, b.grad) == ((1.0, 0.0) if a >= b else (0.0, 1.0))
-
-
-def test_a_logit_that_is_nan_is_the_largest(mg):
-    for a, b in ((math.nan, 1.0), (1.0, math.nan), (math.nan, math.nan)):
-        assert math.isnan(largest(mg, a, b).data)
 
 
 def test_a_loss_is_as_stable_under_a_tape_for_every_row(mg):

@@ -60,7 +60,7 @@ def every_operation(mg):
         for b in (*leaves, 1.5)
         if mg.Value in (type(a), type(b))
     ]
-    made += [programs.largest(mg, a, b) for a in (*leaves, 1.5) for b in leaves if a is not b]
+    made += [mg.maximum(a, b) for a in (*leaves, 1.5) for b in leaves if a is not b]
     for a in (x, p):
         made += [unary(name, a) for name in UNARY]
         made += [a**k for k in (-3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 4, math.inf)]

@@ -539,6 +539,32 @@ def test_a_numpy_function_calls_the_method_of_its_name(mg, name):
 # dot and sum
 
 
+@pytest.mark.parametrize(("a", "b"), [(2.0, -1.0), (-1.0, 2.0), (3.0, 3.0), (0.0, -0.0)])
+def test_the_maximum_is_one_of_two_and_takes_the_gradient(mg, a, b):
+    a, b = mg.Value(a), mg.Value(b)
+    out = mg.maximum(a, b)
+    assert (out._op, out._children) == ("maximum", (a, b))
+    assert bits(out.data) == bits(max(a.data, b.data))
+    out.backward()
+    assert (a.grad, b.grad) == ((1.0, 0.0) if a >= b else (0.0, 1.0))
+
+
+def test_the_maximum_of_a_nan_is_nan_and_gives_it_the_gradient(mg):
+    for a, b in ((math.nan, 1.0), (1.0, math.nan), (math.nan, math.nan)):
+        x, y = mg.Value(a), mg.Value(b)
+        out = mg.maximum(x, y)
+        out.backward()
+        assert math.isnan(out.data)
+        assert (x.grad, y.grad) == ((1.0, 0.0) if math.isnan(a) else (0.0, 1.0))
+
+
+def test_the_maximum_takes_numbers_for_constants(mg):
+    out = mg.maximum(1, 2.5)
+    assert (type(out), out.data) == (mg.Value, 2.5)
+    x = mg.Value(-3.0)
+    assert mg.Tape(mg.maximum(x, 0)).parameters == (x,)
+
+
 def test_dot_is_one_node_over_start_and_pairs(mg):
     xs, ys, start = [mg.Value(1.0), mg.Value(2.0)], [mg.Value(3.0), mg.Value(4.0)], mg.Value(5.0)
     out = mg.dot(xs, ys, start)
