@@ -159,7 +159,7 @@ BINARY = {
     "*": lambda a, b: a * b,
     "/": lambda a, b: a / b,
     "**": lambda a, b: a**b,
-    "maximum": max,  # compares
+    "max": max,  # compares
 }
 UNARY = ["neg", "abs", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu"]
 ACTIVATIONS = ["relu", "tanh", "sigmoid", "linear"]

@@ -43,7 +43,7 @@ def replay(tape, batches):
 
 # Every operation, with operands that vary and that do not
 
-ARITHMETIC = {name: operation for name, operation in BINARY.items() if name != "maximum"}
+ARITHMETIC = {name: operation for name, operation in BINARY.items() if name != "max"}
 
 
 def unary(name, a):
