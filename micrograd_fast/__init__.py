@@ -14,7 +14,8 @@ backend = os.environ.get("MICROGRAD_BACKEND", "fast")
 if backend not in ("fast", "ref"):
     raise ImportError(f"MICROGRAD_BACKEND must be 'fast' or 'ref', got {backend!r}")
 
-for _room in ("engine", "nn", "optim", "tape", "graph", "checks", "parallel", "arrays", "plot"):
+_rooms = "engine losses nn optim tape graph checks parallel arrays plot"
+for _room in _rooms.split():
     if backend == "ref":
         _module = importlib.import_module(f"micrograd_ref.{_room}")
         sys.modules[f"{__name__}.{_room}"] = globals()[_room] = _module
@@ -36,6 +37,7 @@ from micrograd_fast import arrays as arrays
 from micrograd_fast import checks as checks
 from micrograd_fast import engine as engine
 from micrograd_fast import graph as graph
+from micrograd_fast import losses as losses
 from micrograd_fast import nn as nn
 from micrograd_fast import optim as optim
 from micrograd_fast import parallel as parallel
@@ -46,17 +48,8 @@ from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
 from micrograd_fast.engine import Value, detect_anomaly, dot, maximum
 from micrograd_fast.engine import sum as sum
 from micrograd_fast.graph import draw_dot, trace
-from micrograd_fast.nn import (
-    MLP,
-    Layer,
-    Module,
-    Neuron,
-    binary_cross_entropy,
-    cross_entropy,
-    hinge,
-    mse,
-    softmax,
-)
+from micrograd_fast.losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
+from micrograd_fast.nn import MLP, Layer, Module, Neuron
 from micrograd_fast.optim import SGD, Adam
 from micrograd_fast.parallel import DataParallel
 from micrograd_fast.plot import plot_boundary, plot_history

@@ -77,7 +77,7 @@ cdef str type_name(object x)
 cdef str operation_name(int op)
 cdef double number(object x, str what) except? -1
 cdef Value operand(object x)
-cdef list values(object xs)
+cpdef list values(object xs)
 cdef Value unary_of(Op op, Value a)
 cdef Value node_of(Op op, list held, double exponent)
 cdef Value dot_of(list xv, list yv, Value start)

@@ -526,7 +526,7 @@ cdef Value operand(object x):
         )
     return out
 
-cdef list values(object xs):
+cpdef list values(object xs):
     """xs itself if it is a list of Values, else a list of its operands."""
     if type(xs) is list and all_values(<list>xs):
         return <list>xs

@@ -1,10 +1,11 @@
-"""Neural networks over Values: Module, Neuron, Layer and MLP, and losses."""
+"""Neural networks over Values: Module, Neuron, Layer and MLP, and the losses."""
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, SupportsIndex
+from typing import Any
 
 from .engine import Value, _Number
+from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
 
 __all__ = [
     "MLP",
@@ -99,46 +100,3 @@ class MLP(Module):
     def __call__(self, x: Iterable[Value | _Number]) -> Any: ...
     def parameters(self) -> list[Value]:
         """Those of each layer in turn."""
-
-def mse(predictions: Iterable[Value | _Number], targets: Iterable[Value | _Number]) -> Value:
-    """The mean of (prediction - target) ** 2.
-
-    predictions, targets: as many Values or numbers each, at least one.
-    Raises ValueError if their numbers differ or there are none.
-    """
-
-def hinge(scores: Iterable[Value | _Number], labels: Iterable[Value | _Number]) -> Value:
-    """The mean of relu(1 - label * score), the max-margin loss.
-
-    scores, labels: as many Values or numbers each, at least one; a label is -1 or 1.
-    Raises ValueError if their numbers differ or there are none.
-    """
-
-def binary_cross_entropy(
-    logits: Iterable[Value | _Number], targets: Iterable[Value | _Number]
-) -> Value:
-    """The mean of -log(p) for a target of 1 and -log(1 - p) for 0, where p = sigmoid(logit).
-
-    logits, targets: as many Values or numbers each, at least one; a target lies in [0, 1].
-    Computed as log(1 + e**logit) - target * logit, without overflow.
-    Raises ValueError if their numbers differ or there are none.
-    """
-
-def softmax(logits: Iterable[Value | _Number]) -> list[Value]:
-    """e**logit / (the sum of all e**logit) for each of the logits: positive Values with the sum 1.
-
-    The largest logit is subtracted first, so nothing overflows.
-    Raises ValueError if there are none.
-    """
-
-def cross_entropy(
-    logits: Iterable[Value | _Number], target: SupportsIndex | Iterable[Value | _Number]
-) -> Value:
-    """-log(softmax(logits)[target]).
-
-    target: the number of a class, or a weight for each class with the sum 1 (one-hot, say) of
-    Values or numbers; under a Tape, weights that are inputs let the class vary by row.
-    Computed as log-sum-exp, without overflow.
-    Raises ValueError for no logits or another number of weights, IndexError for a class that does
-    not exist.
-    """

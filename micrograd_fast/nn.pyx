@@ -1,18 +1,18 @@
-"""Neural networks over Values: Module, Neuron, Layer and MLP, and losses."""
+"""Neural networks over Values: Module, Neuron, Layer and MLP, and the losses."""
 
-import operator
 import random
 
 from micrograd_ref import nn as reference
-from micrograd_ref.nn import _load, _save
+from micrograd_ref.checking import sequence
+from micrograd_ref.nn import ACTIVATIONS, size
 
 from .engine import Value as PyValue
-from .engine import dot, maximum, sum
+from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
 from .wording import worded_as
 
 from .engine cimport (
-    LEAF, RELU, SIGMOID, TANH, Op, Value, dot_of, enter_nested, leave_nested, operand, type_name,
-    unary_of, values,
+    LEAF, RELU, SIGMOID, TANH, Op, Value, dot_of, enter_nested, leave_nested, operand, unary_of,
+    values,
 )
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "softmax",
 ]
 
-cdef dict ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid", "linear": "Linear"}
 cdef dict ACTIVATION_OPS = {"relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "linear": LEAF}
 
 cdef extern from "Python.h":
@@ -47,22 +46,6 @@ cdef bint activations_are_unchanged() except -1:
                 return False
         unchanged_version = kind.tp_version_tag
     return True
-
-cdef object size(object n, str what):
-    if operator.index(n) < 1:
-        raise ValueError(f"the number of {what} must be at least 1, got {n}")
-    return operator.index(n)
-
-cdef list sequence(object xs, str what):
-    """A list of what can be iterated over."""
-    try:
-        xs = iter(xs)
-    except TypeError:
-        raise TypeError(
-            f"{what} must be a sequence of Values or numbers, not '{type_name(xs)}': "
-            "write [x] for a single x"
-        ) from None
-    return list(xs)
 
 cdef list inputs(object module, object x):
     """A list of what a module is called with."""
@@ -85,37 +68,13 @@ cdef object nested(object fn, tuple arguments):
         leave_nested()
 
 
-class Module:
+class Module(reference.Module):
     """What has parameters. Subclasses override `parameters`."""
 
     def zero_grad(self):
         """Set the grad of every parameter to 0.0."""
         for p in self.parameters():
             p.grad = 0.0
-
-    def parameters(self):
-        """The Values that training changes, in a fixed order."""
-        return []
-
-    def _repr_html_(self):
-        """What a notebook shows: the number of parameters, where repr lists every neuron."""
-        return f"{type(self).__name__} with {len(self.parameters())} parameters"
-
-    def save(self, path):
-        """Write the parameters' data to a file in NumPy's .npz format.
-
-        The file appears whole or not at all: it is written beside path and then renamed.
-        Raises ValueError if a parameter is not finite.
-        """
-        _save(self, path)
-
-    def load(self, path):
-        """Read the parameters' data from a file that save wrote, for a module of the same shape.
-
-        Nothing in the file is executed. Raises ValueError for another file, another module, another
-        number of parameters, or a parameter that is not finite, and then changes nothing.
-        """
-        _load(self, path)
 
 
 class Neuron(Module):
@@ -237,115 +196,3 @@ cdef list layer_outputs(object layer, list x):
         neuron_output(neuron, x) if original and type(neuron) is Neuron else nested(neuron, (x,))
         for neuron in layer.neurons
     ]
-
-
-@worded_as(reference.mse)
-def mse(predictions, targets):
-    """The mean of (prediction - target) ** 2.
-
-    predictions, targets: as many Values or numbers each, at least one.
-    Raises ValueError if their numbers differ or there are none.
-    """
-    pairs = pairs_of("mse", predictions, targets)
-    return sum([(prediction - target) ** 2 for prediction, target in pairs]) / len(pairs)
-
-
-@worded_as(reference.hinge)
-def hinge(scores, labels):
-    """The mean of relu(1 - label * score), the max-margin loss.
-
-    scores, labels: as many Values or numbers each, at least one; a label is -1 or 1.
-    Raises ValueError if their numbers differ or there are none.
-    """
-    pairs = pairs_of("hinge", scores, labels)
-    return sum([(1 - label * score).relu() for score, label in pairs]) / len(pairs)
-
-
-@worded_as(reference.binary_cross_entropy)
-def binary_cross_entropy(logits, targets):
-    """The mean of -log(p) for a target of 1 and -log(1 - p) for 0, where p = sigmoid(logit).
-
-    logits, targets: as many Values or numbers each, at least one; a target lies in [0, 1].
-    Computed as log(1 + e**logit) - target * logit, without overflow.
-    Raises ValueError if their numbers differ, there are none, or a target is outside [0, 1].
-    """
-    pairs = pairs_of("binary_cross_entropy", logits, targets)
-    for _, target in pairs:
-        if not 0 <= target.data <= 1:
-            raise ValueError(
-                f"a target of binary_cross_entropy must lie in [0, 1], got {target.data}"
-            )
-    losses = []
-    for logit, target in pairs:
-        powers, largest = shifted_powers([operand(0.0), logit])
-        losses.append((largest - target * logit) + sum(powers).log())
-    return sum(losses) / len(pairs)
-
-
-@worded_as(reference.softmax)
-def softmax(logits):
-    """e**logit / (the sum of all e**logit) for each of the logits: positive Values with the sum 1.
-
-    The largest logit is subtracted first, so nothing overflows.
-    Raises ValueError if there are none.
-    """
-    logits = at_least_one("softmax", logits)
-    powers, _ = shifted_powers(logits)
-    total = sum(powers)
-    return [power / total for power in powers]
-
-
-@worded_as(reference.cross_entropy)
-def cross_entropy(logits, target):
-    """-log(softmax(logits)[target]).
-
-    target: the number of a class, or a weight for each class with the sum 1 (one-hot, say) of
-    Values or numbers; under a Tape, weights that are inputs let the class vary by row.
-    Computed as log-sum-exp, without overflow.
-    Raises ValueError for no logits or another number of weights, IndexError for a class that does
-    not exist.
-    """
-    logits = at_least_one("cross_entropy", logits)
-    powers, largest = shifted_powers(logits)
-    try:
-        number = operator.index(target)
-    except TypeError:
-        weights = class_weights(target, len(logits))
-        return dot(weights, [largest - logit for logit in logits]) + sum(powers).log()
-    if not 0 <= number < len(logits):
-        raise IndexError(f"the class must be from 0 to {len(logits) - 1}, got {number}")
-    return (largest - logits[number]) + sum(powers).log()
-
-
-cdef object shifted_powers(logits):
-    """e**(logit - largest) for each of them, and the largest.
-
-    The largest is a Value, so that under a Tape each row has its own.
-    """
-    largest = logits[0]
-    for logit in logits[1:]:
-        largest = maximum(largest, logit)
-    return [(logit - largest).exp() for logit in logits], largest
-
-cdef object pairs_of(loss, xs, ys):
-    xs = [operand(x) for x in sequence(xs, f"the first argument of {loss}")]
-    ys = [operand(y) for y in sequence(ys, f"the second argument of {loss}")]
-    if len(xs) != len(ys) or not xs:
-        raise ValueError(
-            f"{loss} expects as many of both and at least one, got {len(xs)} and {len(ys)}"
-        )
-    return list(zip(xs, ys, strict=True))
-
-cdef object at_least_one(loss, logits):
-    logits = [operand(logit) for logit in sequence(logits, f"the first argument of {loss}")]
-    if not logits:
-        raise ValueError(f"{loss} expects at least one logit, got none")
-    return logits
-
-cdef object class_weights(target, classes):
-    weights = [operand(weight) for weight in sequence(target, "the target of cross_entropy")]
-    if len(weights) != classes:
-        raise ValueError(
-            f"cross_entropy expects a weight for each of {classes} classes, got {len(weights)}"
-        )
-    return weights

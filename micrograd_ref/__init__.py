@@ -7,6 +7,7 @@ from . import arrays as arrays
 from . import checks as checks
 from . import engine as engine
 from . import graph as graph
+from . import losses as losses
 from . import nn as nn
 from . import optim as optim
 from . import parallel as parallel
@@ -17,17 +18,8 @@ from .checks import GradCheck, crosscheck, gradcheck
 from .engine import Value, detect_anomaly, dot, maximum
 from .engine import sum as sum
 from .graph import draw_dot, trace
-from .nn import (
-    MLP,
-    Layer,
-    Module,
-    Neuron,
-    binary_cross_entropy,
-    cross_entropy,
-    hinge,
-    mse,
-    softmax,
-)
+from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
+from .nn import MLP, Layer, Module, Neuron
 from .optim import SGD, Adam
 from .parallel import DataParallel
 from .plot import plot_boundary, plot_history

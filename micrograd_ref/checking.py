@@ -58,6 +58,18 @@ def operand_value(x: Any) -> float:
     return float(x)
 
 
+def sequence(xs: Any, what: str) -> list[Any]:
+    """A list of what can be iterated over."""
+    try:
+        xs = iter(xs)
+    except TypeError:
+        raise TypeError(
+            f"{what} must be a sequence of Values or numbers, not '{type_name(xs)}': "
+            "write [x] for a single x"
+        ) from None
+    return list(xs)
+
+
 def string(x: Any, what: str) -> str:
     if not issubclass(type(x), str):
         raise TypeError(f"the {what} of a Value must be a str, not '{type_name(x)}'")

@@ -171,6 +171,11 @@ def operand(x: Any) -> Value:
     return x if is_value(x) else node_of(CONSTANT, (), operand_value(x))
 
 
+def values(xs: Iterable[Any]) -> list[Value]:
+    """A list of Values: the operands that xs stand for."""
+    return [operand(x) for x in list(xs)]
+
+
 def unary(name: str, x: Value) -> Value:
     operation = OPERATIONS[name]
     return node_of(operation, (x,), operation.value(x._value))
@@ -208,7 +213,7 @@ def dot(xs: Iterable[Any], ys: Iterable[Any], start: Any = 0.0) -> Value:
     Raises ValueError if xs and ys differ in length.
     Cost: one node and three pointers a term, where the chain makes two nodes a term.
     """
-    xs, ys = [operand(x) for x in list(xs)], [operand(y) for y in list(ys)]
+    xs, ys = values(xs), values(ys)
     if len(xs) != len(ys):
         raise ValueError(f"dot expects two sequences of one length, got {len(xs)} and {len(ys)}")
     terms = [x for pair in zip(xs, ys, strict=True) for x in pair]
@@ -222,7 +227,7 @@ def sum(xs: Iterable[Any], start: Any = 0.0) -> Value:
     sums, unless one operand depends on another.
     Cost: one node and one pointer a term, where the chain makes one node a term.
     """
-    return apply(OPERATIONS["sum"], operand(start), *[operand(x) for x in list(xs)])
+    return apply(OPERATIONS["sum"], operand(start), *values(xs))
 
 
 def maximum(x: Any, y: Any) -> Value:

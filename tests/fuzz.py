@@ -1317,12 +1317,13 @@ def mutants():
     A patch is an object or a dict, a name in it, and what to put there.
     """
     names = (
-        *("backward", "checking", "custom", "engine", "fusion", "ieee", "nn", "node"),
-        *("operations", "optim", "pickling", "program", "tape"),
+        *("backward", "checking", "custom", "engine", "fusion", "ieee", "losses"),
+        *("nn", "node", "operations", "optim", "pickling", "program", "tape"),
     )
     room = {name: importlib.import_module(f"micrograd_ref.{name}") for name in names}
     checking, custom, engine, fusion = (room[x] for x in ("checking", "custom", "engine", "fusion"))
-    ieee, nn, node, ops = (room[x] for x in ("ieee", "nn", "node", "operations"))
+    ieee, losses, nn, node = (room[x] for x in ("ieee", "losses", "nn", "node"))
+    ops = room["operations"]
     optim, pickling, program, tape = (room[x] for x in ("optim", "pickling", "program", "tape"))
     operations, constant_power = ops.OPERATIONS, engine.constant_power
     instructions = fusion.Fusion.instructions
@@ -1369,7 +1370,8 @@ def mutants():
 
     restore_leaf = pickling.restore_leaf
     local_operation, set_label = custom.local_operation, node.set_label
-    pairs, reduce, sgd_step, adam_step = nn._pairs, program.reduce, optim.SGD.step, optim.Adam.step
+    reduce, sgd_step, adam_step = program.reduce, optim.SGD.step, optim.Adam.step
+    pairs_of = losses.pairs_of
 
     def last_operand_first(node):
         operands = node._operands
@@ -1470,13 +1472,14 @@ def mutants():
             program.Instruction, "gradients", nudge_gradients(program.Instruction.gradients),
         ),
         "the largest logit": (
-            nn, "_powers", lambda logits: ([x.exp() for x in logits], nn.operand(0.0)),
+            losses,
+            "shifted_powers",
+            lambda logits: ([x.exp() for x in logits], engine.operand(0.0)),
         ),
-        "mse": (nn, "_pairs", lambda loss, xs, ys: pairs(loss, ys, xs)),
+        "mse": (losses, "pairs_of", lambda loss, xs, ys: pairs_of(loss, ys, xs)),
         "an anomaly in forward": (engine, "check_forward", lambda name, operands, data: None),
         "an anomaly in backward": (engine, "checked_step", lambda node: node._backward()),
         "an anomaly in a Tape": (tape.Tape, "_check", lambda self, table, seeds=None: None),
-        "a loaded module": (nn, "_load", lambda module, path: None),
     }  # fmt: skip
     return found
 

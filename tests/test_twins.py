@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pickle
 import pkgutil
 
 import pytest
@@ -59,7 +60,7 @@ every_class = pytest.mark.parametrize(("room", "name"), CLASSES)
 
 
 def test_the_rooms_are_there():
-    assert {"engine", "nn", "optim", "graph", "checks"} <= set(ROOMS)
+    assert {"engine", "losses", "nn", "optim", "graph", "checks"} <= set(ROOMS)
 
 
 @every_room
@@ -133,6 +134,26 @@ def test_what_never_runs_hot_is_written_once(room):
     ref, fast = twins(room)
     for name in public(ref):
         assert getattr(fast, name) is getattr(ref, name)
+
+
+@pytest.mark.parametrize("room", ["losses"])
+def test_what_is_written_once_over_values_is_bound_to_each_engine(room):
+    ref, fast = twins(room)
+    for name in ref.__all__:
+        a, b = getattr(ref, name), getattr(fast, name)
+        assert b is not a
+        assert b.__code__ == a.__code__
+        assert inspect.getsource(b) == inspect.getsource(a)
+        assert (a.__module__, b.__module__) == (ref.__name__, fast.__name__)
+        assert pickle.loads(pickle.dumps(b)) is b
+    for name in ("Value", "dot", "maximum", "sum"):
+        assert getattr(fast, name) is getattr(micrograd_fast, name)
+
+
+def test_what_a_module_saves_is_written_once():
+    ref, fast = micrograd_ref.Module, micrograd_fast.Module
+    assert issubclass(fast, ref)
+    assert (fast.save, fast.load) == (ref.save, ref.load)
 
 
 @pytest.mark.parametrize("room", ["engine", "nn", "optim"])
