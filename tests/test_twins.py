@@ -1,9 +1,11 @@
 """The twins look alike: the same modules, names, signatures and docstrings."""
 
+import ast
 import importlib
 import inspect
 import pickle
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -154,6 +156,30 @@ def test_what_a_module_saves_is_written_once():
     ref, fast = micrograd_ref.Module, micrograd_fast.Module
     assert issubclass(fast, ref)
     assert (fast.save, fast.load) == (ref.save, ref.load)
+
+
+def documented(body, prefix=""):
+    """The docstrings of a stub, each with the name of what it is of."""
+    for node in body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            doc = ast.get_docstring(node)
+            if doc:
+                yield prefix + node.name, doc
+        if isinstance(node, ast.ClassDef):
+            yield from documented(node.body, f"{prefix}{node.name}.")
+
+
+STUBS = sorted(Path(micrograd_fast.__path__[0]).glob("*.pyi"))
+
+
+@pytest.mark.parametrize("stub", STUBS, ids=lambda stub: stub.stem)
+def test_a_stub_has_the_docstrings_of_its_module(stub):
+    module = importlib.import_module(f"micrograd_fast.{stub.stem}")
+    for name, doc in documented(ast.parse(stub.read_text(encoding="utf-8")).body):
+        found = module
+        for part in name.split("."):
+            found = inspect.getattr_static(found, part)
+        assert inspect.getdoc(found) == doc, name
 
 
 @pytest.mark.parametrize("room", ["engine", "nn", "optim"])
