@@ -2,6 +2,7 @@
 
 import os
 import sys
+from glob import glob
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -19,7 +20,7 @@ setup(
                 f"micrograd_fast.{name}",
                 [f"micrograd_fast/{name}.pyx", *c_sources],
                 extra_compile_args=flags,
-                depends=["micrograd_fast/kernels.h"],
+                depends=glob("micrograd_fast/*.h"),
             )
             for name, c_sources in (
                 ("engine", []),

@@ -6,29 +6,34 @@ below.
 
 from cpython.object cimport PyObject
 
-cdef enum Op:
-    LEAF
-    CUSTOM  # Value(data, children, op)
-    LOCAL  # Value(data, children, local_grads)
-    ADD
-    SUB
-    MUL
-    DIV
-    MAX
-    POW  # of two Values
-    POWER  # by a constant
-    NEG
-    ABS
-    EXP
-    LOG
-    SQRT
-    SIN
-    COS
-    TANH
-    SIGMOID
-    RELU
-    DOT
-    SUM
+cdef extern from "operations.h" nogil:
+    ctypedef enum Op "mg_operation":
+        LEAF "MG_LEAF"
+        CUSTOM "MG_CUSTOM"  # Value(data, children, op)
+        LOCAL "MG_LOCAL"  # Value(data, children, local_grads)
+        ADD "MG_ADD"
+        SUB "MG_SUB"
+        MUL "MG_MUL"
+        DIV "MG_DIV"
+        NEG "MG_NEG"
+        MAXIMUM "MG_MAXIMUM"
+        POW "MG_POW"
+        POWER "MG_POWER"  # by a constant
+        ABS "MG_ABS"
+        EXP "MG_EXP"
+        LOG "MG_LOG"
+        SQRT "MG_SQRT"
+        SIN "MG_SIN"
+        COS "MG_COS"
+        TANH "MG_TANH"
+        SIGMOID "MG_SIGMOID"
+        RELU "MG_RELU"
+        DOT "MG_DOT"
+        SUM "MG_SUM"
+        END "MG_END"  # one more than the last
+    const char* name_of "mg_name"(Op op) noexcept  # NULL for CUSTOM and LOCAL
+    int arity_of "mg_arity"(Op op) noexcept  # more than any for what takes any number
+    bint has_block "mg_has_block"(int op) noexcept
 
 cdef enum Flag:
     TRACKED = 1  # takes part in garbage collection
@@ -39,8 +44,8 @@ cdef enum Flag:
 cdef union Second:
     PyObject* operand  # of a binary operation, owned
     double exponent  # of POWER
-    # Owned, of owned operands: DOT, SUM; CUSTOM has two more, name and closure; LOCAL has one more,
-    # name, and then a double for each operand.
+    # Owned, of owned operands, if there may be more than two. CUSTOM has two more items, name and
+    # closure; LOCAL has one more, name, and then a double for each operand.
     PyObject** block
 
 cdef class Value:
@@ -62,9 +67,6 @@ cdef inline PyObject** operands(Value node) noexcept:
     """Where the node's count operands lie."""
     return node.second.block if has_block(node.op) else &node.first
 
-cdef inline bint has_block(unsigned char op) noexcept:
-    return op == DOT or op == SUM or op == CUSTOM or op == LOCAL
-
 cdef extern from *:
     """
     #define MG_LIST_ITEMS(list) (((PyListObject *)(list))->ob_item)
@@ -74,7 +76,7 @@ cdef extern from *:
     PyObject** tuple_items "MG_TUPLE_ITEMS"(tuple) noexcept
 
 cdef str type_name(object x)
-cdef str operation_name(int op)
+cdef str shown_name(Op op)
 cdef double number(object x, str what) except? -1
 cdef Value operand(object x)
 cpdef list values(object xs)

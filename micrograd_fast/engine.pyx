@@ -25,20 +25,12 @@ from cpython.object cimport Py_EQ, Py_GE, Py_GT, Py_LE, Py_LT, Py_NE, PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.limits cimport UINT_MAX
-from libc.math cimport (
-    INFINITY, NAN, copysign, cos as c_cos, exp as c_exp, fabs, isfinite, isnan, log as c_log,
-    pow as c_pow, sin as c_sin, sqrt as c_sqrt, tanh as c_tanh,
-)
+from libc.math cimport isfinite
 
 __all__ = ["Value", "detect_anomaly", "dot", "maximum"]
 
 cdef extern from *:
     """
-    /* Clang takes it that nobody reads floating-point flags. NumPy does. */
-    #if defined(__clang__)
-    #pragma STDC FENV_ACCESS ON
-    #endif
-
     /* A node's second operand adjoins its first, and takes as much memory as a double. */
     #if SIZEOF_VOID_P != 8
     #error "micrograd_fast needs a 64-bit CPython: use micrograd_ref, which is pure Python, here"
@@ -113,7 +105,7 @@ cdef extern from "Python.h":
     double PyFloat_AS_DOUBLE(object) noexcept
     double PyLong_AsDouble(object) except? -1
 
-# At a nan, C's < and > set the flag of an invalid operation, of which NumPy warns. These do not.
+# Quiet at a nan, as operations.h says.
 cdef extern from "math.h" nogil:
     bint isgreater(double, double) noexcept
     bint isgreaterequal(double, double) noexcept
@@ -123,60 +115,12 @@ cdef extern from "math.h" nogil:
 cdef TypeSlots* VALUE = <TypeSlots*>Value
 
 
-# The formulas: one line an operation, as in the table of the reference. Where that has no C
-# function compute inf or nan, neither has this: it would leave a flag behind, which NumPy takes
-# for an error.
+cdef extern from "operations.h" nogil:
+    double value_of "mg_value"(Op op, double a, double b, double c, double k) noexcept
+    void step "mg_step"(
+        Op op, double g, double out, double k, double* x, double* y, double* z
+    ) noexcept
 
-cdef inline double divide(double a, double b) noexcept nogil:
-    if b != 0:
-        return a / b
-    return NAN if a == 0 or isnan(a) else copysign(INFINITY, a) * copysign(1.0, b)
-
-cdef double power(double x, double k) noexcept nogil:
-    if k == 1:
-        return x
-    if k == 2:
-        return x * x
-    if k == 3:
-        return (x * x) * x
-    if k == -1:
-        return divide(1.0, x)
-    if k == -2:
-        return divide(1.0, x * x)
-    return c_pow(x, k)
-
-cdef inline double sigmoid(double x) noexcept nogil:
-    cdef double e
-    if isgreaterequal(x, 0):
-        return 1.0 / (1.0 + c_exp(-x))
-    e = c_exp(x)
-    return e / (1.0 + e)
-
-cdef inline double larger(double x, double y) noexcept nogil:
-    return x if isgreaterequal(x, y) or isnan(x) else y
-
-cdef inline double sign(double x) noexcept nogil:
-    return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
-
-cdef inline double forward_one(Op op, double a) noexcept nogil:
-    if op == NEG: return -a
-    if op == ABS: return fabs(a)
-    if op == EXP: return c_exp(a)
-    if op == LOG: return c_log(a) if isgreater(a, 0) else -INFINITY if a == 0 else NAN
-    if op == SQRT: return c_sqrt(a) if isgreaterequal(a, 0) else NAN
-    if op == SIN: return c_sin(a) if isfinite(a) else NAN
-    if op == COS: return c_cos(a) if isfinite(a) else NAN
-    if op == TANH: return c_tanh(a)
-    if op == SIGMOID: return sigmoid(a)
-    return 0.0 if islessequal(a, 0) else a  # RELU
-
-cdef inline double forward_two(Op op, double a, double b) noexcept nogil:
-    if op == ADD: return a + b
-    if op == SUB: return a - b
-    if op == MUL: return a * b
-    if op == DIV: return divide(a, b)
-    if op == MAX: return larger(a, b)
-    return c_pow(a, b)  # POW
 
 cdef inline double data_of(PyObject* node) noexcept:
     return (<Value>node)._data
@@ -184,6 +128,10 @@ cdef inline double data_of(PyObject* node) noexcept:
 cdef inline void add_grad(PyObject* node, double grad) noexcept:
     # Written out: for += Cython holds the node meanwhile, which takes longer than the addition.
     (<Value>node)._grad = (<Value>node)._grad + grad
+
+cdef inline double* number_of(PyObject* node) noexcept:
+    """Where its data lies, and behind that its grad."""
+    return &(<Value>node)._data
 
 cdef inline double* slopes_of(Value node) noexcept:
     """Of a LOCAL node."""
@@ -198,72 +146,47 @@ cdef inline void dot_term_step(PyObject** pair, double g) noexcept:
 cdef inline void backward_step(Value node) noexcept:
     """Add a built-in node's gradient into its operands."""
     cdef Op op = <Op>node.op
-    cdef double g = node._grad
-    cdef double out = node._data
-    cdef PyObject* x = node.first
-    cdef PyObject* y = node.second.operand
-    cdef PyObject** block = node.second.block
-    cdef double a, b
-    cdef size_t i
     if op == LEAF:
         return
+    if has_block(op):
+        block_step(node)
+    else:
+        step(
+            op, node._grad, node._data, node.second.exponent,
+            number_of(node.first), number_of(node.second.operand), NULL,
+        )
+
+cdef inline void block_step(Value node) noexcept:
+    cdef Op op = <Op>node.op
+    cdef double g = node._grad
+    cdef PyObject** block = node.second.block
+    cdef size_t i = node.count
     if op == DOT:
         # The chain that a dot stands for adds its last term first, and the start, at its first +,
         # before the first term.
-        i = node.count
         while i > 3:
             i -= 2
             dot_term_step(block + i, g)
         add_grad(block[0], g)
         if node.count > 1:
             dot_term_step(block + 1, g)
-        return
-    if op == SUM:
-        i = node.count
+    elif op == SUM:
         while i > 0:
             i -= 1
             add_grad(block[i], g)
-        return
-    if op == LOCAL:
+    elif op == LOCAL:
         for i in range(node.count):
             add_grad(block[i], slopes_of(node)[i] * g)
-        return
-    a = data_of(x)
-    if op == ADD: add_grad(x, g); add_grad(y, g)
-    elif op == SUB: add_grad(x, g); add_grad(y, -g)
-    elif op == MUL: b = data_of(y); add_grad(x, b * g); add_grad(y, a * g)
-    elif op == DIV: b = data_of(y); add_grad(x, g / b); add_grad(y, -g * (out / b))
-    elif op == MAX:
-        b = data_of(y)
-        add_grad(x, g if a >= b or a != a else 0.0)
-        add_grad(y, 0.0 if a >= b or a != a else g)
-    elif op == POW:
-        b = data_of(y)
-        add_grad(x, b * c_pow(a, b - 1) * g if b != 0 else 0.0)
-        add_grad(y, out * c_log(a) * g if a != 0 or not b >= 0 else 0.0)
-    elif op == POWER:
-        b = node.second.exponent
-        add_grad(x, b * power(a, b - 1) * g if b != 0 else 0.0)
-    elif op == NEG: add_grad(x, -g)
-    elif op == ABS: add_grad(x, sign(a) * g if a != 0 else 0.0)
-    elif op == EXP: add_grad(x, out * g)
-    elif op == LOG: add_grad(x, g / a)
-    elif op == SQRT: add_grad(x, g / (2.0 * out))
-    elif op == SIN: add_grad(x, c_cos(a) * g)
-    elif op == COS: add_grad(x, -c_sin(a) * g)
-    elif op == TANH: add_grad(x, (1.0 - out * out) * g)
-    elif op == SIGMOID: add_grad(x, out * (1.0 - out) * g)
-    elif op == RELU: add_grad(x, g if out > 0 else 0.0)
+    else:
+        step(
+            op, g, node._data, 0.0, number_of(block[0]), number_of(block[1]), number_of(block[2])
+        )
 
-cdef dict OP_NAMES = {
-    LEAF: "", ADD: "+", SUB: "-", MUL: "*", DIV: "/", MAX: "maximum", POW: "**", NEG: "neg",
-    ABS: "abs", EXP: "exp", LOG: "log", SQRT: "sqrt", SIN: "sin", COS: "cos", TANH: "tanh",
-    SIGMOID: "sigmoid", RELU: "relu", DOT: "dot", SUM: "sum",
-}
+cdef str shown_name(Op op):
+    """What the table calls an operation, None for one that has no row."""
+    return None if name_of(op) == NULL else name_of(op).decode()
 
-cdef str operation_name(int op):
-    """What a table of operations calls it, None for one that is in none."""
-    return "**k" if op == POWER else OP_NAMES.get(op)
+cdef list NAMES = [shown_name(<Op>op) for op in range(END)]
 
 
 # Memory. In front of every node lies the header of a garbage collector: since CPython 3.14, freeing
@@ -546,22 +469,19 @@ cdef bint all_values(list xs) noexcept:
 cdef inline Value leaf(double data):
     return take(allocate(LEAF, 0, 0, data))
 
-cdef inline Value unary_node(Op op, Value a, double data, double exponent):
+cdef inline Value unary(Op op, Value a, double exponent=0.0):
     cdef int tracked = a.flags & TRACKED
-    cdef PyObject* out = allocate(op, 1, tracked, data)
+    cdef PyObject* out = allocate(op, 1, tracked, value_of(op, a._data, 0.0, 0.0, exponent))
     (<Value>out).first = hold(<PyObject*>a)
     (<Value>out).second.exponent = exponent
     return finished(out, tracked)
-
-cdef inline Value unary(Op op, Value a):
-    return unary_node(op, a, forward_one(op, a._data), 0.0)
 
 cdef Value unary_of(Op op, Value a):
     return unary(op, a)
 
 cdef inline Value binary_node(Op op, Value a, Value b):
     cdef int tracked = (a.flags | b.flags) & TRACKED
-    cdef PyObject* out = allocate(op, 2, tracked, forward_two(op, a._data, b._data))
+    cdef PyObject* out = allocate(op, 2, tracked, value_of(op, a._data, b._data, 0.0, 0.0))
     (<Value>out).first = hold(<PyObject*>a)
     (<Value>out).second.operand = hold(<PyObject*>b)
     return finished(out, tracked)
@@ -639,6 +559,13 @@ cdef Value block_node(Op op, PyObject** block, size_t count, double data):
         raise
     (<Value>out).second.block = block
     return finished(out, tracked)
+
+cdef Value ternary_node(Op op, Value a, Value b, Value c):
+    cdef PyObject** block = new_block(3)
+    block[0] = hold(<PyObject*>a)
+    block[1] = hold(<PyObject*>b)
+    block[2] = hold(<PyObject*>c)
+    return block_node(op, block, 3, value_of(op, a._data, b._data, c._data, 0.0))
 
 # Python that ran since a list was made may have found it, and put something else into it. So the
 # makers of blocks look again, and no Python runs from there until they hold the operands.
@@ -1063,7 +990,7 @@ cdef class Value:
             return <object>self.second.block[self.count]
         if self.op == POWER:
             return f"**{self.second.exponent:g}"
-        return OP_NAMES[self.op]
+        return NAMES[self.op]
 
     @_op.setter
     def _op(self, _):
@@ -1195,7 +1122,7 @@ Compute the gradient of this Value with respect to every node under it.
         if modulo is not None:
             return NotImplemented
         if not isinstance(right, Value) and to_double(right, &k):
-            return unary_node(POWER, <Value>left, power((<Value>left)._data, k), k)
+            return unary(POWER, <Value>left, k)
         return binary(POW, left, right)
 
     def __neg__(self):
@@ -1493,7 +1420,7 @@ cdef object check_construct = _check_construct
 # those that are pickled along with it the same objects, and other nodes as tuples. Attributes come
 # after the nodes, for they may refer to them.
 
-cdef dict OP_CODES = {name: op for op, name in OP_NAMES.items()}
+cdef dict BUILT_IN = {name: op for op, name in enumerate(NAMES) if name and op != POWER}
 
 cdef list graph_under(Value root):
     cdef Stack order
@@ -1546,9 +1473,9 @@ def _restore_graph(saved):
 
 cdef Value restored(str name, object exponent, tuple operands):
     """A built-in node from what saved says of it."""
-    if exponent is None and name not in OP_CODES:
+    if exponent is None and name not in BUILT_IN:
         raise ValueError(f"a state has the operation {name!r}, which is unknown here")
-    cdef Op op = POWER if exponent is not None else OP_CODES[name]
+    cdef Op op = POWER if exponent is not None else BUILT_IN[name]
     cdef Py_ssize_t n = len(operands)
     cdef bint good
     if op == DOT:
@@ -1556,7 +1483,7 @@ cdef Value restored(str name, object exponent, tuple operands):
     elif op == SUM:
         good = n >= 1
     else:
-        good = op != LEAF and n == (2 if op < POWER else 1)
+        good = n == arity_of(op)
     if not good:
         raise ValueError(f"this is not the state of a Value: {name!r} of {n} operands")
     return node_of(op, list(operands), 0.0 if exponent is None else exponent)
@@ -1568,11 +1495,11 @@ cdef Value node_of(Op op, list held, double exponent):
         return dot_of(held[1::2], held[2::2], first)
     if op == SUM:
         return sum_of(held[1:], first)
-    if op == POWER:
-        return unary_node(POWER, first, power(first._data, exponent), exponent)
-    if len(held) == 2:
+    if arity_of(op) == 3:
+        return ternary_node(op, first, held[1], held[2])
+    if arity_of(op) == 2:
         return binary_node(op, first, held[1])
-    return unary(op, first)
+    return unary(op, first, exponent)
 
 cdef Value blank(object kind):
     """A new Value of a kind, without its fields."""
@@ -1648,7 +1575,7 @@ def maximum(x, y):
     The gradient goes to the one that was taken.
     """
     cdef Value a = operand(x)
-    return binary_node(MAX, a, operand(y))
+    return binary_node(MAXIMUM, a, operand(y))
 
 
 cdef int give_signature(object kind, str signature) except -1:

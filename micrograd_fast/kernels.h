@@ -1,7 +1,7 @@
 /* The inner loops of a Tape: instructions over a block of rows.
 
    An operand is a slot: x >= 0 has a value for each row, in values[x * stride ...]; x < 0 has one
-   for all rows, in shared[~x]. Every formula follows micrograd_ref.engine literally. */
+   for all rows, in shared[~x]. The formulas stand in operations.h. */
 
 #ifndef MICROGRAD_KERNELS_H
 #define MICROGRAD_KERNELS_H
@@ -9,13 +9,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "operations.h"
+
 enum { BLOCK = 128 };
 
+/* Operations of a Tape alone. */
+enum {
+    MG_DOT_SHARED = MG_END, /* a DOT over pairs of a slot that varies and a shared one */
+    MG_DOT_SWAPPED,         /* the same, recorded with the shared one first */
+    MG_TAPE_END
+};
+
 typedef struct {
-    int32_t op;    /* an Op of engine.pxd */
+    int32_t op;    /* an mg_operation, or one of the above */
     int32_t out;   /* the slot of the result */
-    int32_t x, y;  /* the operands; y of POWER: its exponent; of DOT and SUM: where in terms */
-    int32_t count; /* of DOT: pairs in terms, after the start x; of SUM: operands in terms */
+    int32_t x, y;  /* the operands; y of POWER: its constant; of more than two: where in terms */
+    int32_t count; /* of pairs in terms, after x; of SUM: of all its operands, which lie there */
 } Instruction;
 
 typedef struct {

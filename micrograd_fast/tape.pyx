@@ -22,9 +22,9 @@ from micrograd_ref import tape as reference
 from .wording import check_call
 
 from .engine cimport (
-    ADD, CONSTANT, CUSTOM, DOT, LEAF, LOCAL, MUL, NEG, POWER, SUM, VISITED, Op, Stack, Value,
-    checked_step, give_signature, is_detecting, label_of, node_of, operands, operation_name,
-    stack_free, stack_init, topological_order, tuple_items, type_name,
+    ADD, CONSTANT, CUSTOM, DOT, END, LEAF, LOCAL, MUL, POWER, SUM, VISITED, Op, Stack, Value,
+    arity_of, checked_step, give_signature, has_block, is_detecting, label_of, node_of, operands,
+    shown_name, stack_free, stack_init, topological_order, tuple_items, type_name,
 )
 
 __all__ = ["Tape"]
@@ -32,6 +32,9 @@ __all__ = ["Tape"]
 cdef extern from "kernels.h":
     cdef enum:
         BLOCK
+        DOT_SHARED "MG_DOT_SHARED"
+        DOT_SWAPPED "MG_DOT_SWAPPED"
+        TAPE_END "MG_TAPE_END"
     ctypedef struct Instruction:
         int32_t op, out, x, y, count
     ctypedef struct Program:
@@ -51,10 +54,6 @@ cdef extern from "kernels.h":
     double (*kernel_sum)(double*, Py_ssize_t) noexcept nogil
     const char* kernel_choose(const char*) noexcept
 
-cdef enum:  # as in kernels.c
-    DOT_SHARED = SUM + 1
-    DOT_SWAPPED
-
 cdef bytes wanted_cpu = os.environ.get("MICROGRAD_CPU", "").encode()
 cdef const char* cpu = NULL
 if wanted_cpu:
@@ -69,7 +68,7 @@ if kernel_choose(cpu) == NULL:
 # Recording. A node is known by its number in topological order.
 
 cdef struct Node:
-    int32_t x, y  # the operands; y of DOT and SUM: where in items all of them stand
+    int32_t x, y  # the operands; y of those with a block: where in items all of them stand
     int32_t count  # of operands
     int32_t next_x, next_y  # the next node that uses x or y
     int32_t chain  # the last + of the chain that it is inside, NONE outside
@@ -107,7 +106,7 @@ cdef class Recording:
     cdef Stack order  # of the graph's nodes, which the outputs keep alive
     cdef Node* nodes
     cdef int32_t count  # of nodes; the constants -0.0 and 1.0 come after them
-    cdef int32_t* items  # operands of DOT and SUM
+    cdef int32_t* items  # operands of nodes with a block
     cdef Py_ssize_t item_count
     cdef int32_t* outputs
     cdef int32_t* pluses  # of the chain at hand, last first
@@ -140,9 +139,9 @@ cdef class Recording:
         for i in range(<Py_ssize_t>self.order.size):
             node = <Value>self.order.items[i]
             node.flags = node.flags & ~VISITED
-            if node.op == DOT or node.op == SUM:
+            if has_block(node.op):
                 listed += node.count
-            elif (node.op == CUSTOM or node.op == LOCAL) and custom is None:
+            if (node.op == CUSTOM or node.op == LOCAL) and custom is None:
                 custom = node
         if repeated:
             raise ValueError("a Tape expects each input once, got one twice")
@@ -190,7 +189,7 @@ cdef class Recording:
             node.count = <int32_t>(<Value>graph[i]).count
             node.chain = NONE
             operand = operands(<Value>graph[i])
-            if node.op == DOT or node.op == SUM:
+            if has_block(node.op):
                 node.y = <int32_t>self.item_count
                 for k in range(node.count):
                     self.items[self.item_count] = <int32_t>(<Value>operand[k])._grad
@@ -234,7 +233,7 @@ cdef class Recording:
         return 0
 
     cdef inline int32_t operand(self, Node* node, int32_t k) noexcept:
-        if node.op == DOT or node.op == SUM:
+        if has_block(node.op):
             return self.items[node.y + k]
         return node.x if k == 0 else node.y
 
@@ -391,7 +390,7 @@ cdef class Recording:
                 node.slot = ~shared
                 shared += 1
             out.op, out.out, out.count = node.op, node.slot, 0
-            if node.op == DOT or node.op == SUM:
+            if has_block(node.op):
                 self.write_terms(tape, node, out, &terms)
             else:
                 out.x = self.nodes[node.x].slot
@@ -418,9 +417,9 @@ cdef class Recording:
     ) noexcept:
         cdef int32_t* operands = self.items + node.y
         cdef int32_t* into = tape.program.terms + terms[0]
-        cdef int32_t i, x, y, start = 1 if node.op == DOT else 0
+        cdef int32_t i, x, y, start = 0 if node.op == SUM else 1
         cdef int32_t shared_first = 0, shared_last = 0
-        out.x = self.nodes[operands[0]].slot if node.op == DOT else 0
+        out.x = 0 if node.op == SUM else self.nodes[operands[0]].slot
         out.y = <int32_t>terms[0]
         terms[0] += node.count - start
         if node.op == SUM:
@@ -434,7 +433,7 @@ cdef class Recording:
             into[2 * i], into[2 * i + 1] = x, y
             shared_first += x < 0 <= y
             shared_last += y < 0 <= x
-        if not node.varying or out.count == 0:
+        if node.op != DOT or not node.varying or out.count == 0:
             return
         if shared_last == out.count:
             out.op = DOT_SHARED
@@ -905,7 +904,7 @@ cdef class Tape:
             step = self.program.code + i
             operands = [nodes[slot] for slot in self.operand_slots(step)]
             node = node_of(
-                <Op>(DOT if step.op >= DOT_SHARED else step.op),
+                eager_operation(step.op),
                 operands,
                 self.constants[~step.y] if step.op == POWER else 0.0,
             )
@@ -923,13 +922,13 @@ cdef class Tape:
 
     cdef list operand_slots(self, Instruction* step):
         cdef int32_t* terms = self.program.terms + step.y
+        cdef int arity = arity_of(eager_operation(step.op))
+        cdef int swapped = step.op == DOT_SWAPPED
         if step.op == SUM:
             return [terms[i] for i in range(step.count)]
-        if step.op == DOT_SWAPPED:
-            return [step.x] + [terms[i ^ 1] for i in range(2 * step.count)]
-        if step.op == DOT or step.op == DOT_SHARED:
-            return [step.x] + [terms[i] for i in range(2 * step.count)]
-        return [step.x] if step.op >= POWER else [step.x, step.y]
+        if arity > 2:
+            return [step.x] + [terms[i ^ swapped] for i in range(2 * step.count)]
+        return [step.x, step.y] if arity == 2 else [step.x]
 
     cdef inline Py_ssize_t work(self) noexcept nogil:
         """Steps for a row."""
@@ -1014,6 +1013,10 @@ cdef class Tape:
         )
 
 
+cdef inline Op eager_operation(int32_t op) noexcept nogil:
+    """That of the node which an instruction replays."""
+    return DOT if op == DOT_SHARED or op == DOT_SWAPPED else <Op>op
+
 cdef Py_ssize_t part_of(Instruction* first, Py_ssize_t left, int step) noexcept nogil:
     """How many of the instructions left, from the first on or back, take some milliseconds."""
     cdef Py_ssize_t n = 0, steps = 0
@@ -1038,7 +1041,7 @@ cdef enum:
 
 cdef tuple operation_names():
     cdef dict others = {DOT_SHARED: "dot, shared", DOT_SWAPPED: "dot, swapped"}
-    return tuple([others.get(op) or operation_name(op) for op in range(DOT_SWAPPED + 1)])
+    return tuple([others.get(op) or shown_name(<Op>op) for op in range(TAPE_END)])
 
 cdef object numbers_here(tuple names):
     """The number of each operation in this build, -1 for one that it does not have."""
@@ -1119,15 +1122,18 @@ cdef bint is_program(Tape tape, Py_ssize_t code) noexcept:
 cdef bint is_step(Tape tape, Instruction* step) noexcept:
     cdef int32_t* terms = tape.program.terms + step.y
     cdef int32_t op = step.op
+    cdef bint shared = op == DOT_SHARED or op == DOT_SWAPPED
     cdef Py_ssize_t i, count = 0
+    cdef int arity
     cdef bint varies
-    if op < <int32_t>ADD or op > <int32_t>DOT_SWAPPED:
+    if not shared and (not 0 <= op < END or op == LEAF or op == CUSTOM or op == LOCAL):
         return False
-    if op >= <int32_t>DOT:
+    arity = arity_of(eager_operation(op))
+    if arity > 2:
         count = step.count if op == SUM else 2 * <Py_ssize_t>step.count
         if step.y < 0 or count < (op == SUM) or step.y + count > tape.term_count:
             return False
-    if op >= <int32_t>DOT_SHARED and (step.out < 0 or count == 0):
+    if arity == 3 and step.count != 1 or shared and (step.out < 0 or count == 0):
         return False
     varies = op != SUM and step.x >= 0
     if op != SUM and not is_known(tape, step.x):
@@ -1135,12 +1141,13 @@ cdef bint is_step(Tape tape, Instruction* step) noexcept:
     for i in range(count):
         if not is_known(tape, terms[i]):
             return False
-        if op >= <int32_t>DOT_SHARED and (terms[i] >= 0) != (i % 2 == 0):
+        if shared and (terms[i] >= 0) != (i % 2 == 0):
             return False
         varies = varies or terms[i] >= 0
     if op == POWER:
-        return step.y < 0 and ~step.y < tape.program.constants and varies == (step.out >= 0)
-    if op < <int32_t>POWER:
+        if step.y >= 0 or ~step.y >= tape.program.constants:
+            return False
+    elif arity == 2:
         if not is_known(tape, step.y):
             return False
         varies = varies or step.y >= 0

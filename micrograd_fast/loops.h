@@ -1,0 +1,296 @@
+/* The loops of a Tape, for one kind of CPU: kernels.c includes them once for each, with
+   TARGET, what the compiler must know of it, and NAME, its name behind that of a function. */
+
+#define EACH(statement) \
+    for (ptrdiff_t i = 0; i < n; i++) statement
+
+/* The sum of an expression of row i, in eight partial sums and then a tree. */
+#define SUM_ROWS(total, expression)                                   \
+    do {                                                              \
+        double s[8] = {0};                                            \
+        ptrdiff_t from = 0;                                           \
+        for (; from + 8 <= n; from += 8)                              \
+            for (ptrdiff_t j = 0; j < 8; j++) {                       \
+                const ptrdiff_t i = from + j;                         \
+                s[j] += (expression);                                 \
+            }                                                         \
+        for (ptrdiff_t i = from; i < n; i++) s[i - from] += (expression); \
+        total = TREE(s);                                              \
+    } while (0)
+
+/* Add an expression of row i to an operand's gradient: row by row, or summed if it has only one.
+   A NULL takes none. */
+#define PASS(grad, varies, expression)                     \
+    do {                                                   \
+        double *restrict to = (grad);                      \
+        if (!to) break;                                    \
+        if (varies) {                                      \
+            EACH(to[i] += (expression));                   \
+        } else if (n == 1) {                               \
+            const ptrdiff_t i = 0;                         \
+            to[0] += (expression);                         \
+        } else {                                           \
+            double total;                                  \
+            SUM_ROWS(total, expression);                   \
+            to[0] += total;                                \
+        }                                                  \
+    } while (0)
+
+TARGET static double NAME(sum_rows)(const double *x, ptrdiff_t n) {
+    double total;
+    SUM_ROWS(total, x[i]);
+    return total;
+}
+
+#define VALUE(slot) ((slot) >= 0 ? values + (slot)*stride : shared + ~(slot))
+#define GRAD(slot)                             \
+    ((slot) >= 0            ? b->grads + (slot)*stride \
+     : ~(slot) >= p->constants ? b->shared_grads + ~(slot) \
+                            : NULL)
+#define VARIES(slot) ((slot) >= 0)
+
+/* `width` rows at a time, their sums in registers. */
+#define DOT_SHARED_ROWS(width)                                                       \
+    for (; from + width <= n; from += width) {                                       \
+        double sum[width];                                                           \
+        for (int k = 0; k < width; k++) sum[k] = start[start_varies * (from + k)];   \
+        for (const int32_t *pair = first; pair < end; pair += 2) {                   \
+            const double *x = values + pair[0] * stride + from;                      \
+            const double y = shared[~pair[1]];                                       \
+            for (int k = 0; k < width; k++) sum[k] = sum[k] + x[k] * y;              \
+        }                                                                            \
+        for (int k = 0; k < width; k++) out[from + k] = sum[k];                      \
+    }
+
+/* A dot over pairs of a slot that varies and a shared one, as in a layer of a network. */
+TARGET static void NAME(dot_shared)(
+    const Program *p, const Block *b, const Instruction *in, ptrdiff_t n) {
+    const ptrdiff_t stride = b->stride;
+    const double *restrict values = b->values, *restrict shared = b->shared;
+    const double *start = VALUE(in->x);
+    const int start_varies = VARIES(in->x);
+    const int32_t *first = p->terms + in->y, *end = first + 2 * in->count;
+    double *restrict out = b->values + in->out * stride;
+    ptrdiff_t from = 0;
+    DOT_SHARED_ROWS(16)
+    DOT_SHARED_ROWS(4)
+    DOT_SHARED_ROWS(1)
+}
+
+TARGET static void NAME(dot)(
+    const Program *p, const Block *b, const Instruction *in, double *restrict out, ptrdiff_t n) {
+    const ptrdiff_t stride = b->stride;
+    const double *values = b->values, *shared = b->shared;
+    const double *start = VALUE(in->x);
+    const int32_t *pair = p->terms + in->y, *end = pair + 2 * in->count;
+    if (n == 1) {
+        double sum = start[0];
+        for (; pair < end; pair += 2) sum = sum + *VALUE(pair[0]) * *VALUE(pair[1]);
+        out[0] = sum;
+        return;
+    }
+    if (VARIES(in->x)) EACH(out[i] = start[i]);
+    else EACH(out[i] = start[0]);
+    for (; pair < end; pair += 2) {
+        const double *x = VALUE(pair[0]), *y = VALUE(pair[1]);
+        if (VARIES(pair[0]) && VARIES(pair[1])) EACH(out[i] = out[i] + x[i] * y[i]);
+        else if (VARIES(pair[0])) EACH(out[i] = out[i] + x[i] * y[0]);
+        else if (VARIES(pair[1])) EACH(out[i] = out[i] + x[0] * y[i]);
+        else EACH(out[i] = out[i] + x[0] * y[0]);
+    }
+}
+
+TARGET MG_INLINE void NAME(pair_backward)(
+    const Program *p, const Block *b, const int32_t *pair, const double *g, ptrdiff_t n) {
+    const ptrdiff_t stride = b->stride;
+    const double *values = b->values, *shared = b->shared;
+    const double *x = VALUE(pair[0]), *y = VALUE(pair[1]);
+    double *dx = GRAD(pair[0]), *dy = GRAD(pair[1]);
+    const int vx = VARIES(pair[0]), vy = VARIES(pair[1]);
+    if (n == 1) {
+        const double a = x[0], c = y[0];
+        if (dx) dx[0] += c * g[0];
+        if (dy) dy[0] += a * g[0];
+    } else if (vx && vy) {
+        PASS(dx, 1, y[i] * g[i]);
+        PASS(dy, 1, x[i] * g[i]);
+    } else if (vx && dy) {
+        /* Both at once: g and x are read once. */
+        double *restrict to = dx;
+        const double w = y[0];
+        double s[8] = {0};
+        ptrdiff_t from = 0;
+        for (; from + 8 <= n; from += 8)
+            for (ptrdiff_t j = 0; j < 8; j++) {
+                s[j] += x[from + j] * g[from + j];
+                to[from + j] += w * g[from + j];
+            }
+        for (ptrdiff_t i = from; i < n; i++) {
+            s[i - from] += x[i] * g[i];
+            to[i] += w * g[i];
+        }
+        dy[0] += TREE(s);
+    } else {
+        PASS(dx, vx, y[vy * i] * g[i]);
+        PASS(dy, vy, x[vx * i] * g[i]);
+    }
+}
+
+TARGET static void NAME(dot_backward)(
+    const Program *p, const Block *b, const Instruction *in, const double *g, ptrdiff_t n) {
+    const ptrdiff_t stride = b->stride;
+    const int32_t *first = p->terms + in->y, *pair = first + 2 * in->count;
+    const int start_varies = VARIES(in->x) || in->out < 0;
+    if (n == 1 && in->op != MG_DOT) { /* the same, without a look at what each operand is */
+        const double *values = b->values, *shared = b->shared;
+        double *grads = b->grads, *shared_grads = b->shared_grads;
+        const double g0 = g[0];
+        const int32_t constants = p->constants;
+        while (pair > first + 2) {
+            pair -= 2;
+            const ptrdiff_t x = pair[0] * stride, y = ~pair[1];
+            const double a = values[x], c = shared[y];
+            grads[x] += c * g0;
+            if (y >= constants) shared_grads[y] += a * g0;
+        }
+    }
+    while (pair > first + 2) {
+        pair -= 2;
+        NAME(pair_backward)(p, b, pair, g, n);
+    }
+    PASS(GRAD(in->x), start_varies, g[i]);
+    if (in->count) NAME(pair_backward)(p, b, first, g, n);
+}
+
+TARGET static void NAME(sum)(
+    const Program *p, const Block *b, const Instruction *in, double *restrict out, ptrdiff_t n) {
+    const ptrdiff_t stride = b->stride;
+    const double *values = b->values, *shared = b->shared;
+    const int32_t *term = p->terms + in->y, *end = term + in->count;
+    const double *x = VALUE(*term);
+    if (VARIES(*term) || n == 1) EACH(out[i] = x[i]);
+    else EACH(out[i] = x[0]);
+    while (++term < end) {
+        x = VALUE(*term);
+        if (VARIES(*term) || n == 1) EACH(out[i] = out[i] + x[i]);
+        else EACH(out[i] = out[i] + x[0]);
+    }
+}
+
+TARGET static void NAME(sum_backward)(
+    const Program *p, const Block *b, const Instruction *in, const double *g, ptrdiff_t n) {
+    const ptrdiff_t stride = b->stride;
+    const int32_t *first = p->terms + in->y, *term = first + in->count;
+    while (term-- > first) PASS(GRAD(*term), VARIES(*term) || n == 1, g[i]);
+}
+
+/* What a formula of the table calls its operands, its result and its gradient. */
+#define a x[sx * i]
+#define b y[sy * i]
+#define c z[sz * i]
+#define out result[i]
+#define g grad[i]
+
+#define TO_A(gradient) PASS(dx, sx, gradient);
+#define TO_B(gradient) PASS(dy, sy, gradient);
+#define TO_C(gradient) PASS(dz, sz, gradient);
+
+#define ROW(number, name, operands, value, gradients) \
+    case MG_##number:                                 \
+        if (operands != arity) break;                 \
+        if (!backward) EACH(out = value);             \
+        else { gradients }                            \
+        break;
+#define LOOP(number, name, operands)
+
+/* The rows of one arity, backward or forward. The stride of an operand that varies is 1, of another
+   0. Arity, direction and most strides are constants where this is inlined. */
+TARGET MG_INLINE void NAME(table)(
+    const int backward, const int arity, const int op,
+    const double *restrict x, double *dx, const int sx,
+    const double *restrict y, double *dy, const int sy,
+    const double *restrict z, double *dz, const int sz,
+    const double k, double *restrict result, const double *restrict grad, ptrdiff_t n) {
+    switch (op) { MG_OPERATIONS(ROW, LOOP) }
+}
+
+#undef a
+#undef b
+#undef c
+#undef out
+#undef g
+#undef TO_A
+#undef TO_B
+#undef TO_C
+#undef ROW
+#undef LOOP
+
+/* An instruction that has a row in the table. */
+TARGET MG_INLINE void NAME(row)(
+    const int backward, const Program *p, const Block *b, const Instruction *in, ptrdiff_t n) {
+    const ptrdiff_t stride = b->stride;
+    double *values = b->values, *shared = b->shared;
+    const int arity = mg_arity(in->op);
+    const int32_t first = in->x;
+    const int32_t second = arity == 2 ? in->y : arity == 3 ? p->terms[in->y] : first;
+    const int32_t third = arity == 3 ? p->terms[in->y + 1] : first;
+    const int sx = n == 1 || VARIES(first), sy = n == 1 || VARIES(second), sz = n == 1 || VARIES(third);
+#define TABLE(arity, op, sx, sy, sz, k)                                                           \
+    NAME(table)(backward, arity, op, VALUE(first), GRAD(first), sx, VALUE(second), GRAD(second), sy, \
+                VALUE(third), GRAD(third), sz, k, VALUE(in->out), GRAD(in->out), n)
+    if (in->op == MG_POWER) {
+        const double k = shared[~in->y];
+        if (k == 2) TABLE(1, MG_POWER, 1, 1, 1, 2);
+        else if (k == 3) TABLE(1, MG_POWER, 1, 1, 1, 3);
+        else if (k == -1) TABLE(1, MG_POWER, 1, 1, 1, -1);
+        else TABLE(1, MG_POWER, 1, 1, 1, k);
+    } else if (arity == 1) {
+        TABLE(1, in->op, 1, 1, 1, 0);
+    } else if (arity == 2) {
+        if (sx && sy) TABLE(2, in->op, 1, 1, 1, 0);
+        else if (sx) TABLE(2, in->op, 1, 0, 1, 0);
+        else TABLE(2, in->op, 0, 1, 0, 0);
+    } else {
+        if (sx && sy && sz) TABLE(3, in->op, 1, 1, 1, 0);
+        else TABLE(3, in->op, sx, sy, sz, 0);
+    }
+#undef TABLE
+}
+
+TARGET static void NAME(forward)(const Program *p, const Block *b, int varying) {
+    const ptrdiff_t stride = b->stride, n = varying ? b->rows : 1;
+    double *values = b->values, *shared = b->shared;
+    for (const Instruction *in = p->code; in < p->code + p->length; in++) {
+        if (VARIES(in->out) != varying) continue;
+        switch (in->op) {
+            case MG_DOT_SHARED:
+            case MG_DOT_SWAPPED: NAME(dot_shared)(p, b, in, n); break;
+            case MG_DOT: NAME(dot)(p, b, in, VALUE(in->out), n); break;
+            case MG_SUM: NAME(sum)(p, b, in, VALUE(in->out), n); break;
+            default: NAME(row)(0, p, b, in, n);
+        }
+    }
+}
+
+TARGET static void NAME(backward)(const Program *p, const Block *b, int last) {
+    const ptrdiff_t stride = b->stride;
+    for (const Instruction *in = p->code + p->length; in-- > p->code;) {
+        if (!VARIES(in->out) && !last) continue;
+        const ptrdiff_t n = VARIES(in->out) ? b->rows : 1;
+        switch (in->op) {
+            case MG_DOT_SHARED:
+            case MG_DOT_SWAPPED:
+            case MG_DOT: NAME(dot_backward)(p, b, in, GRAD(in->out), n); break;
+            case MG_SUM: NAME(sum_backward)(p, b, in, GRAD(in->out), n); break;
+            default: NAME(row)(1, p, b, in, n);
+        }
+    }
+}
+
+#undef EACH
+#undef SUM_ROWS
+#undef PASS
+#undef VALUE
+#undef GRAD
+#undef VARIES
+#undef DOT_SHARED_ROWS
