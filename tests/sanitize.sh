@@ -89,7 +89,7 @@ PYTHONPATH=$PYTHONPATH:$work sanitized "$python" -m pytest tests \
     -k "$names" "${ignored[@]}" -W "ignore::pytest.PytestUnraisableExceptionWarning"
 
 stage "Random programs with both packages"
-sanitized "$python" tests/fuzz.py --worker --seconds 30 --seed sanitize >"$work/fuzz.log" || {
+sanitized "$python" -m tests.fuzz --worker --seconds 30 --seed sanitize >"$work/fuzz.log" || {
     cat "$work/fuzz.log"
     exit 1
 }

@@ -4,22 +4,29 @@ import re
 import subprocess
 import sys
 
-import fuzz
 import pytest
+from fuzz.mutants import find_mutants, mutants, mutated
+from fuzz.pieces import TWINS
+from fuzz.reports import script
+from fuzz.running import difference
+from fuzz.searching import Tally, search
+from fuzz.shrinking import minimised
+from fuzz.watching import environment
+from fuzz.writing import program
 
 from micrograd_ref.operations import OPERATIONS
 
 
 def test_random_programs_agree():
-    tally = fuzz.Tally()
-    assert fuzz.search("pytest", 3, tally) is None
+    tally = Tally()
+    assert search("pytest", 3, tally) is None
     assert tally.programs > 10
     assert tally.lines > 10 * tally.programs
     assert 0 < tally.errors < tally.lines / 2
 
 
 def test_the_same_seed_gives_the_same_program():
-    once, again = (list(fuzz.program("seed")) for _ in range(2))
+    once, again = (list(program("seed")) for _ in range(2))
     assert once == again
     assert len(once) > 3
 
@@ -39,20 +46,20 @@ def test_the_same_seed_gives_the_same_program():
     ],
 )
 def test_a_changed_formula_or_rule_is_found(name):
-    assert fuzz.find_mutants([name], "pytest", 60) == []
+    assert find_mutants([name], "pytest", 60) == []
 
 
 def test_every_operation_has_mutants_of_forward_and_backward():
-    names = set(fuzz.mutants())
+    names = set(mutants())
     for operation in OPERATIONS:
         for where in ("", "Tape "):
             assert {f"{where}{operation} forward", f"{where}{operation} backward 0"} <= names
 
 
 def test_a_mutant_is_undone():
-    with fuzz.mutated(*fuzz.mutants()["+ forward"]):
-        assert fuzz.difference(["v1 = mg.Value(0.1) + 0.2"]) is not None
-    assert fuzz.difference(["v1 = mg.Value(0.1) + 0.2"]) is None
+    with mutated(*mutants()["+ forward"]):
+        assert difference(["v1 = mg.Value(0.1) + 0.2"]) is not None
+    assert difference(["v1 = mg.Value(0.1) + 0.2"]) is None
 
 
 def test_a_difference_is_made_small_and_printed_as_a_script(tmp_path):
@@ -62,20 +69,20 @@ def test_a_difference_is_made_small_and_printed_as_a_script(tmp_path):
         "v3 = v1 - 7",
         "v3.backward(); v2.backward()",
     ]
-    with fuzz.mutated(*fuzz.mutants()["exp backward 0"]):
-        small = fuzz.minimised(lines, lambda lines: fuzz.difference(lines) is not None)
+    with mutated(*mutants()["exp backward 0"]):
+        small = minimised(lines, lambda lines: difference(lines) is not None)
     assert small == ["v2 = mg.Value(2.0).exp()"]  # by its local gradients
     path = tmp_path / "small.py"
-    path.write_text(fuzz.script(small))
+    path.write_text(script(small))
     shown = [
         subprocess.run(
             [sys.executable, path, package],
-            env=fuzz.environment(),
+            env=environment(),
             stdout=subprocess.PIPE,
             text=True,
             check=True,
         ).stdout
-        for package in fuzz.TWINS
+        for package in TWINS
     ]
     assert shown[0] == shown[1]
     assert re.fullmatch(r"v2 0x\S+ 0x0.0p\+0 '' exp\n", shown[0])

@@ -1,0 +1,171 @@
+"""Lines about modules, losses and optimizers."""
+
+from .building import leaf
+from .words import ACTIVATIONS, BAD
+
+
+def module(w):
+    rng = w.rng
+    nin, nout = rng.randint(1, 3), rng.randint(1, 3)
+    if w.chance(w.badness):
+        nin = rng.choice((0, -1, 2.0, "'2'", "True", "np.int64(2)", "None"))
+    if w.chance(w.badness):
+        nout = rng.choice((0, 2.5, "None", "np.int8(2)"))
+    activation = rng.choice(ACTIVATIONS)
+    if w.chance(w.badness):
+        activation = rng.choice(("ReLU", "", "exp"))
+    nouts = w.sequence([str(rng.randint(1, 3)) for _ in range(rng.randint(0, 2))] + ["1"])
+    if w.chance(0.3):
+        nouts = f"[{nout}, {rng.randint(1, 3)}]"
+    seed = f"random.seed({rng.randint(0, 99)}); {w.new('m')}"
+    return f"{seed} = " + rng.choice(
+        (
+            f"mg.Neuron({nin}, activation={activation!r})",
+            f"mg.Neuron({nin}, {rng.choice(('True', 'False', '0'))}, {activation!r})",
+            f"mg.Layer({nin}, {nout}, activation={activation!r})",
+            f"mg.Layer({nin}, {nout})",
+            f"mg.MLP({nin}, {nouts}, {activation!r}, {rng.choice(ACTIVATIONS)!r})",
+            f"mg.MLP({nin}, {nouts})",
+            f"Scaled({nin}, activation={activation!r})",
+            f"Pair(mg.MLP({nin}, [2, 1]), mg.Neuron({nin}))",
+            "mg.Module()",
+        )
+    )
+
+
+def pick_module(w):
+    found = w.live(w.run.mg.Module)
+    return w.rng.choice(found) if found else "mg.Neuron(2)"
+
+
+def inputs_of(w, name):
+    module = w.run.names.get(name)
+    module = getattr(module, "first", module)
+    weights = getattr(module, "w", ())
+    return getattr(module, "nin", len(weights) if isinstance(weights, (list, tuple)) else 2)
+
+
+def call(w):
+    m = pick_module(w)
+    n = inputs_of(w, m)
+    if w.chance(w.badness):
+        n += w.rng.choice((-1, 1))
+    items = [w.operand() for _ in range(max(n, 0))]
+    return f"{w.new('r')} = {m}({w.sequence(items)})"
+
+
+def take(w):
+    found = [k for k in w.live(list, tuple) if w.run.names[k]]
+    found += w.live(w.run.mg.Module)
+    if not found:
+        return leaf(w)
+    name = w.rng.choice(found)
+    if isinstance(w.run.names[name], w.run.mg.Module):
+        name += ".parameters()"
+    return f"{w.new('v')} = {name}[{w.rng.randint(-1, 2)}]"
+
+
+def change_module(w):
+    m, a = pick_module(w), w.operand()
+    return w.rng.choice(
+        (
+            f"{m}.zero_grad()",
+            f"mg.sum({m}.parameters()).backward(); {m}.zero_grad()",
+            f"mg.sum({m}.parameters()).backward(); {m}.zero_grad()",
+            f"{m}.w[0] = {a}",
+            f"{m}.b = {a}",
+            f"{m}.activation = {w.rng.choice((*ACTIVATIONS, 'exp', 'nothing'))!r}",
+            f"{m}.nonlin = not {m}.nonlin",
+            f"{m}.neurons[0] = Scaled({m}.nin)",
+            f"{m}.neurons[-1] = squares",
+            f"{m}.neurons.append(mg.Neuron({m}.nin))",
+            f"{m}.neurons[0] = {pick_module(w)}",
+            f"{m}.layers[0] = {pick_module(w)}",
+            f"{m}.w = tuple({m}.w)",
+            f"{m}.w.append({a})",
+            f"{m}.w = iter([{a}])",
+            f"{m}.nin = {w.rng.randint(1, 3)}",
+            f"for p in {m}.parameters(): p.data -= 0.05 * p.grad",
+            f"for i, p in enumerate({m}.parameters()): p.label = f'p{{i}}'",
+            f"{w.new('r')} = [p.data for p in {m}.parameters()], repr({m})",
+        )
+    )
+
+
+def optimizer(w):
+    rng = w.rng
+    if w.chance(0.5):
+        params = f"{pick_module(w)}.parameters()"
+    else:
+        params = f"[{', '.join(dict.fromkeys(w.value() for _ in range(3)))}]"
+    if w.chance(w.badness):
+        params = rng.choice(("[]", f"[{w.value()}] * 2", "3", f"[{w.number()}]"))
+    lr = rng.choice(("0.1", "0.01", "1", "0", "np.float32(0.3)", "1e300"))
+    if w.chance(w.badness):
+        lr = rng.choice((*BAD, "-1", "math.nan", "math.inf"))
+    beta = rng.choice(("0", "0.9", "0.999", "0.5", "Float(0.25)"))
+    if w.chance(w.badness):
+        beta = rng.choice((*BAD, "-1", "1", "math.nan"))
+    return w.new("o") + rng.choice(
+        (
+            f" = mg.SGD({params}, {lr})",
+            f" = mg.SGD({params}, {lr}, {beta})",
+            f" = mg.SGD({params}, lr={lr}, momentum={beta})",
+            f" = mg.Adam({params})",
+            f" = mg.Adam({params}, {lr}, ({beta}, 0.9), {rng.choice(('1e-8', '0', '1'))})",
+            f" = mg.Adam({params}, {lr}, betas=(0.8, {beta}))",
+        )
+    )
+
+
+def train(w):
+    found = w.live(w.run.mg.SGD, w.run.mg.Adam)
+    if not found:
+        return optimizer(w)
+    o = w.rng.choice(found)
+    return w.rng.choice(
+        (
+            f"{o}.step()",
+            f"{o}.step()",
+            f"{o}.step()",
+            f"{o}.zero_grad()",
+            f"{o}.zero_grad(); {w.value()}.backward(); {o}.step()",
+            f"{o}.lr = {w.number()}",
+            f"{o}.lr *= 0.5",
+            f"{o}.params = ()",
+            f"{o}.momentum = 0.3",
+            f"{o}.betas = (0.25, 0.5)",
+        )
+    )
+
+
+def loss(w):
+    n = w.rng.randint(1, 4)
+    xs, ys = [w.operand() for _ in range(n)], [w.operand() for _ in range(n)]
+    if w.chance(w.badness):
+        ys = w.operands(2)
+    weights = [w.rng.choice(("0.0", "1.0", "0.5", w.operand())) for _ in range(n)]
+    target = w.rng.choice((str(w.rng.randint(0, n - 1)), f"[{', '.join(weights)}]"))
+    if w.chance(w.badness):
+        target = w.rng.choice((str(n), "-1", "True", "np.int8(0)", "1.0", *BAD))
+    name = w.rng.choice(("mse", "hinge", "binary_cross_entropy", "softmax", "cross_entropy"))
+    if name == "binary_cross_entropy" and w.chance(0.8):
+        ys = weights
+    if name == "softmax":
+        return f"{w.new('r')} = mg.softmax({w.sequence(xs)})"
+    if name == "cross_entropy":
+        return f"{w.new('v')} = mg.cross_entropy({w.sequence(xs)}, {target})"
+    return f"{w.new('v')} = mg.{name}({w.sequence(xs)}, {w.sequence(ys)})"
+
+
+def file(w):
+    m, other = pick_module(w), pick_module(w)
+    return w.rng.choice(
+        (
+            f"{m}.save(path('a')); {m}.load(path('a'))",
+            f"{m}.save(path('b'))",
+            f"{m}.load(path('b'))",
+            f"{m}.save(path('c')); {other}.load(path('c'))",
+            f"{m}.load(path('missing'))",
+        )
+    )
