@@ -6,7 +6,7 @@ words.py      what lines are made of; pieces.py, the classes and functions that 
 running.py    a program in a package, and what must be equal of all that it makes
 searching.py  programs until one differs; watching.py, in a process that may crash or hang
 shrinking.py  a program that fails, made small; reports.py, shown as a script of its own
-mutants.py    the reference with one formula or rule changed, which the search must find
+mutants.py    the reference with one formula (formulas.py) or rule (rules.py) changed, to be found
 """
 
 import os
