@@ -9,12 +9,13 @@ import pytest
 from fuzz.mutants import find_mutants, mutants
 from fuzz.pieces import TWINS
 from fuzz.reports import script
-from fuzz.running import difference
+from fuzz.running import compiled, difference
 from fuzz.searching import Tally, search
 from fuzz.shrinking import minimised
 from fuzz.watching import environment
-from fuzz.writing import program
+from fuzz.writing import Writer, program
 
+import micrograd_ref
 from micrograd_ref.operations import OPERATIONS
 
 
@@ -30,6 +31,18 @@ def test_the_same_seed_gives_the_same_program():
     once, again = (list(program("seed")) for _ in range(2))
     assert once == again
     assert len(once) > 3
+
+
+def test_programs_make_every_operation_of_the_table():
+    missing = set(OPERATIONS)
+    for i in range(100):
+        writer = Writer(f"every operation:{i}")
+        for line in writer.lines():
+            writer.run.do(compiled(line))
+        for name in writer.live(micrograd_ref.Value):
+            for node in micrograd_ref.trace(writer.run.names[name])[0]:
+                missing -= {node._op if node._operation.exponent is None else "**k"}
+    assert not missing
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 __main__.py   the command: python -m tests.fuzz
 writing.py    a program from a seed, of lines from building, using, networks and tapes
+calls.py      how a line calls each operation of the table
 words.py      what lines are made of; pieces.py, the classes and functions that they may use
 running.py    a program in a package, and what must be equal of all that it makes
 searching.py  programs until one differs; watching.py, in a process that may crash or hang

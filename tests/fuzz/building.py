@@ -1,6 +1,7 @@
 """Lines that make a Value."""
 
-from .words import BAD, SMALL, UNARY
+from .calls import METHODS, SEVERAL, UNARY
+from .words import BAD, SMALL
 
 
 def leaf(w):
@@ -41,14 +42,14 @@ def local_grads(w):
     return f"{w.new('v')} = {kind}({w.number()}, {w.sequence(children)}, {form})"
 
 
-def binary(w):
-    a, b = w.value(), w.operand()
-    if w.chance(0.3):
+def several(w):
+    """An operation of two operands or more."""
+    a, b, swapped = w.value(), w.operand(), w.chance(0.3)
+    call = w.rng.choice(SEVERAL)
+    if swapped and call not in METHODS:  # which only a Value has
         a, b = b, a
-    operator = w.rng.choice(("+", "-", "*", "/", "**", "+", "*", "maximum"))
-    if operator == "maximum":
-        return f"{w.new('v')} = mg.maximum({a}, {b})"
-    return f"{w.new('v')} = {a} {operator} {b}"
+    more = [w.operand() for _ in range(call.count("{}") - 2)]
+    return f"{w.new('v')} = {call.format(a, b, *more)}"
 
 
 def augmented(w):
@@ -61,8 +62,7 @@ def nested(w):
 
 def unary(w):
     a = w.value()
-    form = w.rng.choice((*(f"{{}}.{name}()" for name in UNARY), "-{}", "abs({})"))
-    return f"{w.new('v')} = {form.format(a)}"
+    return f"{w.new('v')} = {w.rng.choice(UNARY).format(a)}"
 
 
 def power(w):

@@ -1,6 +1,6 @@
 """Lines that ask, change, copy and differentiate what is there."""
 
-from .building import binary, custom, dot, nested, unary
+from .building import custom, dot, nested, several, unary
 from .tapes import replay
 from .words import ATTRIBUTES, LABELS
 
@@ -171,6 +171,6 @@ def copying(w):
 
 
 def anomaly(w):
-    line = w.rng.choice((binary, unary, nested, dot, backward, custom, replay))(w)
+    line = w.rng.choice((several, unary, nested, dot, backward, custom, replay))(w)
     more = f"; {w.value()}.backward()" if w.chance(0.2) else ""
     return f"with mg.detect_anomaly(): {line}{more}"

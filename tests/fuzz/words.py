@@ -2,10 +2,10 @@
 
 import math
 
+from .calls import METHODS, of_one
 from .pieces import TWINS
 from .running import Run
 
-UNARY = ("exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "linear")
 LABELS = ("a", "", "x|y", "{<é>}", "\\n", "long " * 9)
 ATTRIBUTES = ("m", "m", "note", "slot", "_private", "colour")
@@ -98,5 +98,5 @@ class Words:
         a, b = self.expression(depth - 1), self.expression(depth - 1)
         if self.chance(0.1):
             a = self.value()
-            return f"{a}.{self.rng.choice(UNARY)}()"
+            return self.rng.choice(of_one(METHODS)).format(a)
         return f"({a} {self.rng.choice('+++***-/')} {b})"

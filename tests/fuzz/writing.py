@@ -9,7 +9,7 @@ from .words import Words
 # Kinds of lines and how often they come.
 LINES = {
     building.leaf: 5,
-    building.binary: 10,
+    building.several: 10,
     building.unary: 6,
     using.backward: 6,
     building.subclass: 1,
@@ -47,7 +47,7 @@ LINES = {
     tapes.replay: 4,
     tapes.ask_tape: 1,
 }
-ALWAYS = (building.leaf, building.binary, building.unary, using.backward)
+ALWAYS = (building.leaf, building.several, building.unary, using.backward)
 # Those after which all is compared, half of the times.
 CHANGING = (
     using.backward,
