@@ -7,12 +7,14 @@ given and what was expected, and then nothing has changed.
 import datetime
 import decimal
 import fractions
+import functools
 import importlib
 import math
 
 import numpy as np
 import pytest
 from bits import bits
+from operations import ARITY, FUNCTIONS, METHODS, OPERATIONS, call
 
 HUGE = OverflowError, "int too large to convert to float"
 
@@ -145,6 +147,12 @@ FIELDS = {
     "grad": (lambda mg, a, x: assign(a, "grad", x), GRAD),
 }
 
+
+def called_with(name, i, mg, a, x):
+    """An operation of x as its operand i, and of a for all others."""
+    return call(mg, name, *(x if k == i else a for k in range(ARITY[name])))
+
+
 # What becomes a constant leaf of a graph.
 OPERANDS = {
     "dot, xs": lambda mg, a, x: mg.dot([a, x], [a, a]),
@@ -152,8 +160,11 @@ OPERANDS = {
     "dot, start": lambda mg, a, x: mg.dot([a], [a], x),
     "sum, xs": lambda mg, a, x: mg.sum(iter([a, x])),
     "sum, start": lambda mg, a, x: mg.sum([a], start=x),
-    "maximum, x": lambda mg, a, x: mg.maximum(x, a),
-    "maximum, y": lambda mg, a, x: mg.maximum(a, x),
+    **{
+        f"{name}, operand {i}": functools.partial(called_with, name, i)
+        for name in [*FUNCTIONS, *METHODS]
+        for i in range(name in METHODS, ARITY[name])
+    },
     "a Neuron": lambda mg, a, x: mg.Neuron(2, activation="tanh")([a, x]),
     "a Layer": lambda mg, a, x: mg.Layer(2, 2)([a, x])[1],
     "an MLP": lambda mg, a, x: mg.MLP(2, [2, 1])([x, a]),
@@ -522,7 +533,7 @@ CALLS = {
     "Value": (1, 5),
     "dot": (2, 3),
     "sum": (1, 2),
-    "maximum": (2, 2),
+    **{name: (ARITY[name], ARITY[name]) for name in FUNCTIONS},
     "Neuron": (1, 3),
     "Layer": (2, 2),
     "MLP": (2, 4),
@@ -582,7 +593,7 @@ def test_of_wrong_arguments_both_packages_say_the_same(name):
     for args, kwargs in wrong_calls(name):
         ref, fast = messages(lambda mg, a=args, k=kwargs: getattr(mg, name)(*a, **k))
         # Nothing may come between these and a caller.
-        if name in ("dot", "sum", "maximum") and not kwargs:
+        if name in OPERATIONS and not kwargs:
             assert ref != fast
             assert fast.startswith(f"{name}() takes ")
         else:
@@ -606,14 +617,11 @@ def test_an_error_about_arguments_has_no_other_behind_it(mg):
         assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
-METHODS = ["backward", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu"]
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_a_method_of_a_value_takes_no_argument_and_no_other_object(mg, name):
+@pytest.mark.parametrize("name", ["backward", *METHODS])
+def test_a_method_of_a_value_takes_its_operands_and_no_other_object(mg, name):
     a = mg.Value(1.0)
     before = state(a)
-    for args, kwargs in (((1.0,), {}), ((), {"colour": "red"})):
+    for args, kwargs in (((1.0,) * METHODS.get(name, 1), {}), ((), {"colour": "red"})):
         ref, fast = messages(lambda mg, p=args, k=kwargs: getattr(mg.Value(1.0), name)(*p, **k))
         if name == "backward":
             assert fast == ref

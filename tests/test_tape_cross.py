@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import itertools
 import math
 import operator
 import os
@@ -17,7 +18,8 @@ import pytest
 from bits import bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_cross import BINARY, SPECIAL, UNARY
+from operations import ARITY, METHODS, call, calls
+from test_cross import SPECIAL
 from test_tape import bits_of, rows_of
 from test_tape_rules import added, blocks
 
@@ -43,26 +45,18 @@ def replay(tape, batches):
 
 # Every operation, with operands that vary and that do not
 
-ARITHMETIC = {name: operation for name, operation in BINARY.items() if name != "max"}
-
-
-def unary(name, a):
-    return getattr(a, {"neg": "__neg__", "abs": "__abs__"}.get(name, name))()
-
 
 def every_operation(mg):
     """Inputs, parameters, and a node for each operation and kind of operand."""
     x, y, p, q = leaves = [mg.Value(number) for number in (0.5, 1.25, 0.75, 2.5)]
+    kinds = {1: (x, p), 2: (*leaves, 1.5), 3: (x, y, p, 1.5)}
     made = [
-        operation(a, b)
-        for operation in ARITHMETIC.values()
-        for a in (*leaves, 1.5)
-        for b in (*leaves, 1.5)
-        if mg.Value in (type(a), type(b))
+        call(mg, name, *operands)
+        for name, count in ARITY.items()
+        for operands in itertools.product(kinds[count], repeat=count)
+        if any(isinstance(a, mg.Value) for a in operands[: 1 if name in METHODS else count])
     ]
-    made += [mg.maximum(a, b) for a in (*leaves, 1.5) for b in leaves if a is not b]
     for a in (x, p):
-        made += [unary(name, a) for name in UNARY]
         made += [a**k for k in (-3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 4, math.inf)]
     several = ([], [x, y], [x, p, y, q], [p, x, q, y, 2.0, x], [p, q], [x, x, p, p, y, 2.0])
     for start in (x, p, 0.25):
@@ -121,9 +115,7 @@ operands = st.one_of(indices, indices, scalars)
 chains = st.lists(st.tuples(operands) | st.tuples(indices, operands), min_size=1, max_size=5)
 
 steps = st.one_of(
-    st.tuples(st.sampled_from(list(ARITHMETIC)), indices, operands),
-    st.tuples(st.sampled_from(list(ARITHMETIC)), operands, indices),
-    st.tuples(st.sampled_from(UNARY), indices),
+    *calls(indices, operands),
     st.tuples(st.just("**k"), indices, st.sampled_from([-2, -1, 0, 1, 2, 3, 4]) | scalars),
     st.tuples(st.just("dot"), operands, st.lists(st.tuples(operands, operands), max_size=3)),
     st.tuples(st.just("sum"), operands, st.lists(operands, max_size=4)),
@@ -141,10 +133,8 @@ def build(mg, leaves, steps):
         return made[-1 - operand % len(made)] if isinstance(operand, int) else operand
 
     for op, *args in steps:
-        if op in ARITHMETIC:
-            new = [ARITHMETIC[op](*map(pick, args))]
-        elif op in UNARY:
-            new = [unary(op, pick(*args))]
+        if op in ARITY:
+            new = [call(mg, op, *map(pick, args))]
         elif op == "**k":
             new = [pick(args[0]) ** float(args[1])]
         elif op == "dot":
