@@ -1,5 +1,7 @@
 """A graph as a table of bits, for the tests that compare to the last one."""
 
+import math
+
 
 def bits(x):
     """All that matters of a double: 0.0 is not -0.0, and one nan is as good as another."""
@@ -24,3 +26,7 @@ def record(roots):
                 operands = [row_of[child] for child in children]
                 rows.append((node._op, operands, node.label, bits(node.data), bits(node.grad)))
     return rows
+
+
+# Doubles at the edges of arithmetic.
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.0, 3.0, -2.0, 0.5, math.inf, -math.inf, math.nan, 5e-324, 1e308]

@@ -118,3 +118,34 @@ def moons_loss(model, samples):
     loss = data_loss + 1e-4 * sum(p * p for p in model.parameters())
     right = [(yi > 0) == (score.data > 0) for yi, score in zip(labels, scores, strict=True)]
     return loss, sum(right) / len(right)
+
+
+def walk(root):
+    """microgpt's backward: a topological order by recursion, then children with local_grads."""
+    order, visited = [], set()
+
+    def visit(v):
+        if v not in visited:
+            visited.add(v)
+            for child in v._children:
+                visit(child)
+            order.append(v)
+
+    visit(root)
+    root.grad = 1
+    for v in reversed(order):
+        for child, slope in zip(v._children, v._local_grads, strict=True):
+            child.grad += slope * v.grad
+
+
+def custom(mg, operands, name, calls):
+    """A custom sum of its operands that notes each call of its _backward."""
+    out = mg.Value(sum(x.data for x in operands), operands, name)
+
+    def step():
+        calls.append(name)
+        for x in operands:
+            x.grad += out.grad
+
+    out._backward = step
+    return out

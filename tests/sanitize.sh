@@ -61,10 +61,10 @@ fi
 #   test_parallel  it starts processes of workers
 #   by name: what measures resident memory or C stacks, where the sanitizer's own would count
 #   test_fuzz      it comes by itself below
-#   test_limits    ten million nodes and their memory: the red zones around each are counted with it
+#   test_memory_limits  ten million nodes and their memory: the red zones around each are counted with it
 #   test_twins     it compares names and docstrings
 left_out=(
-    test_packaging test_cimport test_plot test_graph test_parallel test_limits test_twins test_fuzz
+    test_packaging test_cimport test_plot test_graph test_parallel test_memory_limits test_twins test_fuzz
 )
 names="not [ref"
 names+=" and not stack and not resident and not memory_does_not_grow and not keeps_no_memory"

@@ -6,7 +6,7 @@ import random
 
 import programs
 import pytest
-from bits import bits, record
+from bits import SPECIAL, bits, record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from operations import ARITY, call, calls
@@ -119,9 +119,6 @@ def test_changed_data_gives_the_same_bits():
         return [root]
 
     assert_same(program)
-
-
-SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.0, 3.0, -2.0, 0.5, math.inf, -math.inf, math.nan, 5e-324, 1e308]
 
 
 @pytest.mark.parametrize("name", ARITY)

@@ -1,6 +1,6 @@
 """Every error of the contract: its type and its message, the same in both packages.
 
-test_bad_input.py has those of things of a wrong type.
+test_errors_arguments.py has those of things of a wrong type.
 """
 
 import importlib
@@ -8,18 +8,10 @@ import random
 
 import numpy as np
 import pytest
+from errors import error_of
 
 OPERAND = "unsupported operand for a Value: '{}' (expected a Value or a real number)".format
 DATA = "the data of a Value must be a real number, not '{}'".format
-
-
-def error_of(fn):
-    """The type and the message of the exception that fn raises."""
-    try:
-        result = fn()
-    except Exception as error:
-        return type(error), str(error)
-    pytest.fail(f"nothing raised: {result!r}")
 
 
 # What is done, the type, the message.

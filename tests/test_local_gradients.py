@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from bits import bits, record
-from test_peoples_programs import walk
+from programs import walk
 
 
 def test_a_node_passes_each_slope_times_its_grad(mg):

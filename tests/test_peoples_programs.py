@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from bits import bits, record
+from programs import walk
 
 import micrograd_fast
 import micrograd_ref
@@ -100,24 +101,6 @@ def descend(loss, parameters, rate):
     loss.backward()
     for p in parameters:
         p.data -= rate * p.grad
-
-
-def walk(root):
-    """microgpt's backward: a topological order by recursion, then children with local_grads."""
-    order, visited = [], set()
-
-    def visit(v):
-        if v not in visited:
-            visited.add(v)
-            for child in v._children:
-                visit(child)
-            order.append(v)
-
-    visit(root)
-    root.grad = 1
-    for v in reversed(order):
-        for child, slope in zip(v._children, v._local_grads, strict=True):
-            child.grad += slope * v.grad
 
 
 def gradients(loss, parameters, backward):

@@ -3,39 +3,13 @@
 import math
 import random
 import sys
-import tracemalloc
 
 import numpy as np
 import programs
 import pytest
 from bits import bits, record
-from test_errors import error_of
-
-import micrograd_fast
-
-COUNTS = (0, 1, 7, 8, 9, 127, 128, 129, 300)  # rows: around what is summed at once, and a block
-
-
-def bits_of(x):
-    """The shape and the bits of an array."""
-    return np.shape(x), [bits(number) for number in np.ravel(x).tolist()]
-
-
-def neuron(mg):
-    """tanh(x1 * w1 + x2 * w2 + b) of the lecture as a Tape, and its Values by name."""
-    v = programs.neuron(mg)
-    return mg.Tape(v["o"], [v["x1"], v["x2"]]), v
-
-
-def line(mg):
-    """w * x + b as a Tape of 1 instruction, with w = 2 and b = -1."""
-    x, w, b = mg.Value(0.0), mg.Value(2.0), mg.Value(-1.0)
-    return mg.Tape(w * x + b, [x]), w, b
-
-
-def rows_of(n, k, seed=0):
-    return np.random.default_rng(seed).standard_normal((n, k))
-
+from errors import error_of
+from tapes import bits_of, line, neuron, rows_of
 
 # Forward and backward
 
@@ -453,25 +427,3 @@ def test_a_refused_call_changes_nothing(mg):
         assert (w.grad, b.grad, tape.input_grad.tolist()) == (7.0, 2.0, [[2.0], [2.0]])
     tape.backward()
     assert (w.grad, b.grad) == (14.0, 4.0)
-
-
-# Memory
-
-
-def test_memory_does_not_grow_with_the_rows():
-    random.seed(1)
-    model = micrograd_fast.MLP(2, [8, 2], activation="tanh")
-    x = [micrograd_fast.Value(0.0), micrograd_fast.Value(0.0)]
-    tape = micrograd_fast.Tape(model(x), x)
-    rows = rows_of(100_000, 2)
-    tracemalloc.start()
-    try:
-        for run, result in ((lambda: tape.forward(rows), 2), (tape.backward, 2)):
-            before, _ = tracemalloc.get_traced_memory()
-            tracemalloc.reset_peak()
-            run()
-            _, peak = tracemalloc.get_traced_memory()
-            # A value and a grad of each of some 30 slots in each of 128 rows are 60 kB.
-            assert peak - before < rows[:, :result].nbytes + 100_000
-    finally:
-        tracemalloc.stop()

@@ -2,26 +2,21 @@
 
 import functools
 import hashlib
-import itertools
 import math
 import operator
-import os
 import random
-import subprocess
-import sys
 from dataclasses import dataclass
 from unittest import mock
 
 import numpy as np
 import programs
 import pytest
-from bits import bits
+from bits import SPECIAL, bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operations import ARITY, METHODS, call, calls
-from test_cross import SPECIAL
-from test_tape import bits_of, rows_of
-from test_tape_rules import added, blocks
+from interpreters import run
+from operations import ARITY, call, calls
+from tapes import added, bits_of, blocks, every_operation, replay, rows_of
 
 import micrograd_fast
 import micrograd_ref
@@ -33,36 +28,7 @@ TWINS = (micrograd_ref, micrograd_fast)
 COUNTS = (0, 1, 7, 8, 9, BLOCK - 1, BLOCK, BLOCK + 1, 300)
 
 
-def replay(tape, batches):
-    """The bits of all that a Tape gives for batches of rows and seeds, one after the other."""
-    found = [len(tape), repr(tape)]
-    for rows, seed in batches:
-        found.append(bits_of(tape.forward(rows)))
-        tape.backward(seed)
-        found += [bits_of(tape.input_grad), bits_of([p.grad for p in tape.parameters])]
-    return found
-
-
 # Every operation, with operands that vary and that do not
-
-
-def every_operation(mg):
-    """Inputs, parameters, and a node for each operation and kind of operand."""
-    x, y, p, q = leaves = [mg.Value(number) for number in (0.5, 1.25, 0.75, 2.5)]
-    kinds = {1: (x, p), 2: (*leaves, 1.5), 3: (x, y, p, 1.5)}
-    made = [
-        call(mg, name, *operands)
-        for name, count in ARITY.items()
-        for operands in itertools.product(kinds[count], repeat=count)
-        if any(isinstance(a, mg.Value) for a in operands[: 1 if name in METHODS else count])
-    ]
-    for a in (x, p):
-        made += [a**k for k in (-3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 4, math.inf)]
-    several = ([], [x, y], [x, p, y, q], [p, x, q, y, 2.0, x], [p, q], [x, x, p, p, y, 2.0])
-    for start in (x, p, 0.25):
-        made += [mg.dot(operands[::2], operands[1::2], start) for operands in several]
-        made += [mg.sum(operands, start) for operands in several]
-    return [x, y], [p, q], made
 
 
 def of_every_operation(mg):
@@ -373,18 +339,6 @@ def digest(mg):
 @pytest.fixture(scope="module")
 def expected_digest():
     return digest(micrograd_ref)
-
-
-def run(code, **environment):
-    """Run code in an interpreter of its own, with these modules at hand."""
-    path = os.pathsep.join(filter(None, sys.path))
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": path, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("cpu", ["", "plain", "avx2", "avx512"])

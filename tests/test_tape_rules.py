@@ -1,29 +1,14 @@
 """Tape: the rule by which backward sums over rows, and what is recorded as one instruction."""
 
-import functools
 import math
-import operator
 
 import numpy as np
 import pytest
-from test_tape import COUNTS, bits_of, line, rows_of
+from tapes import added, bits_of, blocks, line, rows_of, tree
+
+COUNTS = (0, 1, 7, 8, 9, 127, 128, 129, 300)  # rows: around what is summed at once, and a block
 
 # The rule of reduction
-
-
-def added(terms):
-    """From left to right; the builtin sum is more precise in some versions of Python."""
-    return functools.reduce(operator.add, terms, 0.0)
-
-
-def tree(contributions):
-    """The sum over the rows of a block, as the docstring of Tape has it."""
-    s = [added(contributions[i::8]) for i in range(8)]
-    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
-
-
-def blocks(contributions):
-    return [tree(contributions[i : i + 128]) for i in range(0, len(contributions), 128)]
 
 
 @pytest.mark.parametrize("n", COUNTS)

@@ -117,3 +117,39 @@ def test_a_failed_interpreter_allocation_does_not_leak():
     for _ in range(20):
         fail_everywhere()
     assert sys.getallocatedblocks() - before < 50
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_failed_allocation_leaves_the_graph_sound(deep):
+    Value, dot, sum = mg.Value, mg.dot, mg.sum
+    a, b = Value(2.0), Value(3.0)
+    xs = [a, b]
+    root = dot(xs, xs) * a
+    for _ in range(2000 if deep else 5):
+        root = root + b
+
+    def run():
+        root.backward()
+        dot(xs, xs)
+        sum(xs)
+        a * b
+        a + 1.0
+        Value(1.0, xs, "op")
+        keep.append([-a for _ in range(100)])
+
+    failures = 0
+    for allocation in range(200):
+        keep = [Value(1.0) for _ in range(70_000)]  # drains the store of free nodes
+        error = None
+        testcapi.set_nomemory(allocation, allocation + 1)
+        try:
+            run()
+        except MemoryError as e:
+            error = e
+        finally:
+            testcapi.remove_mem_hooks()
+        failures += error is not None
+        a.grad = b.grad = 0.0
+        root.backward()
+        assert (a.grad, b.grad) == (4.0 * 2.0 + 13.0, 6.0 * 2.0 + (2000 if deep else 5))
+    assert failures > 5

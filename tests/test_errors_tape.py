@@ -5,8 +5,8 @@ import importlib
 
 import numpy as np
 import pytest
-from test_errors import error_of
-from test_tape import line, neuron
+from errors import error_of
+from tapes import line, neuron
 
 
 class Dates:

@@ -14,6 +14,7 @@ import math
 import numpy as np
 import pytest
 from bits import bits
+from errors import outcome
 from operations import ARITY, FUNCTIONS, METHODS, OPERATIONS, call
 
 HUGE = OverflowError, "int too large to convert to float"
@@ -102,14 +103,6 @@ def others_for(mg):
     yield importlib.import_module(other).Value(1.0), f"{other}.engine.Value"
     for array in ARRAYS:
         yield array, "numpy.ndarray"
-
-
-def outcome(fn):
-    """What fn returns, or the type and the message of its exception."""
-    try:
-        return fn()
-    except Exception as error:
-        return type(error), str(error)
 
 
 def leaves(out):
@@ -462,6 +455,11 @@ def test_a_count_is_a_whole_number_of_at_least_one(mg, name):
         kind, message = make(n)
         assert kind is TypeError
         assert "integer" in message or "index" in message
+
+
+def test_a_count_of_inputs_is_a_number(mg):
+    with pytest.raises(ValueError, match="MLP expects 1 inputs, got 0"):
+        mg.MLP(True, [1])([])
 
 
 # Rows and weights of a Tape.
