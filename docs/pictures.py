@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "pictures"
 
-BLUE, ORANGE, GREY, PURPLE = "#2166ac", "#d94801", "#777777", "#542788"
+BLUE, ORANGE, GRAY, PURPLE = "#2166ac", "#d94801", "#777777", "#542788"
 GRAPHS = {
     "L": ("drawing_of_L", "L = (a*b + c) * f"),
     "neuron": ("drawing_of_neuron", "A neuron: o = tanh(x1*w1 + x2*w2 + b)"),
@@ -76,8 +76,8 @@ def draw_derivative(f: Callable[[Any], Any]) -> None:
     h = 10.0 ** np.arange(-15.0, 0.5, 0.25)
     error = np.abs((f(3 + h) - f(3.0)) / h - 14)
     right.loglog(h, np.maximum(error, 1e-12), "o-", color=BLUE, markersize=3, linewidth=1)
-    right.text(3e-8, 0.8, "h too large:\nthe curve bends", color=GREY)
-    right.text(1e-15, 1e-7, "h too small:\ndigits are lost", color=GREY)
+    right.text(3e-8, 0.8, "h too large:\nthe curve bends", color=GRAY)
+    right.text(1e-15, 1e-7, "h too small:\ndigits are lost", color=GRAY)
     right.set(
         title="How far (f(3 + h) - f(3)) / h is from 14", xlabel="the nudge h", ylabel="error"
     )

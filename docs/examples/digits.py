@@ -1,6 +1,6 @@
 """Reading handwritten digits: python docs/examples/digits.py
 
-1,797 pictures of 8 x 8 grey pixels, from scikit-learn. An MLP gives each of the ten digits a
+1,797 pictures of 8 x 8 gray pixels, from scikit-learn. An MLP gives each of the ten digits a
 logit; the loss is the cross-entropy of their softmax. The graph of one picture is recorded once,
 as a Tape, and replayed over minibatches.
 """

@@ -114,10 +114,10 @@ class GPT:
 
     def logits(self, x: list[Any], cache: Cache) -> list[Any]:
         """One position forward: a Value for each token that may follow. Adds to the cache."""
-        x = self.add(x, self.attention(self.normalise(x), cache))
-        hidden = [h.relu() for h in self.linear("up", self.normalise(x))]
+        x = self.add(x, self.attention(self.normalize(x), cache))
+        hidden = [h.relu() for h in self.linear("up", self.normalize(x))]
         x = self.add(x, self.linear("down", hidden))
-        return self.linear("logits", self.normalise(x))
+        return self.linear("logits", self.normalize(x))
 
     def attention(self, x: list[Any], cache: Cache) -> list[Any]:
         """What each head reads, by its query, from the positions up to this one."""
@@ -137,7 +137,7 @@ class GPT:
     def add(self, xs: list[Any], ys: list[Any]) -> list[Any]:
         return [x + y for x, y in zip(xs, ys, strict=True)]
 
-    def normalise(self, x: list[Any]) -> list[Any]:
+    def normalize(self, x: list[Any]) -> list[Any]:
         """RMSNorm: x over the root of its mean square."""
         scale = (self.dot(x, x) * (1 / WIDTH) + EPSILON) ** -0.5
         return [xi * scale for xi in x]
