@@ -45,7 +45,7 @@ from micrograd_fast import plot as plot
 from micrograd_fast import tape as tape
 from micrograd_fast.arrays import array, data, grad
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
-from micrograd_fast.engine import Value, detect_anomaly, dot, maximum
+from micrograd_fast.engine import Value, detect_anomaly, dot, maximum, minimum, where
 from micrograd_fast.engine import sum as sum
 from micrograd_fast.graph import draw_dot, trace
 from micrograd_fast.losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
@@ -79,9 +79,11 @@ __all__ = [
     "gradcheck",
     "hinge",
     "maximum",
+    "minimum",
     "mse",
     "plot_boundary",
     "plot_history",
     "softmax",
     "trace",
+    "where",
 ]

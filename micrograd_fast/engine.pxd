@@ -17,6 +17,8 @@ cdef extern from "operations.h" nogil:
         DIV "MG_DIV"
         NEG "MG_NEG"
         MAXIMUM "MG_MAXIMUM"
+        MINIMUM "MG_MINIMUM"
+        WHERE "MG_WHERE"
         POW "MG_POW"
         POWER "MG_POWER"  # by a constant
         ABS "MG_ABS"
@@ -28,6 +30,7 @@ cdef extern from "operations.h" nogil:
         TANH "MG_TANH"
         SIGMOID "MG_SIGMOID"
         RELU "MG_RELU"
+        LEAKY_RELU "MG_LEAKY_RELU"
         DOT "MG_DOT"
         SUM "MG_SUM"
         END "MG_END"  # one more than the last
@@ -40,6 +43,7 @@ cdef enum Flag:
     VISITED = 2  # in a topological sort; clear whenever Python code can run
     CONSTANT = 4  # made from a number operand
     BLANK = 8  # made by __new__, still without __init__
+    COMPARED = 16  # with < <= > >=, of which a Tape warns
 
 cdef union Second:
     PyObject* operand  # of a binary operation, owned

@@ -1,4 +1,4 @@
-"""The autograd engine: Value, dot, sum and maximum.
+"""The autograd engine: Value, dot, sum, maximum, minimum and where.
 
 A Value is a number that remembers which operation made it and from which operands. Calling
 `backward` on a result walks that graph from the result to the leaves and leaves in every node's
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-__all__ = ["Value", "detect_anomaly", "dot", "maximum"]
+__all__ = ["Value", "detect_anomaly", "dot", "maximum", "minimum", "where"]
 
 _Number: TypeAlias = float | np.floating[Any] | np.integer[Any] | np.bool_
 _Array: TypeAlias = NDArray[Any]
@@ -33,9 +33,9 @@ class Value:
     local_grads: for a custom operation, the derivative with respect to each child, as a number.
 
     Operators and methods make new nodes: + - * / ** and negation, abs, exp, log, sqrt, sin, cos,
-    tanh, sigmoid, relu. A number operand becomes a constant leaf. Values compare by their data
-    with < <= > >=, and are equal only to themselves. Arithmetic is IEEE-754: overflow gives inf,
-    an invalid operation nan, and nothing raises.
+    tanh, sigmoid, relu, leaky_relu, silu, clip. A number operand becomes a constant leaf. Values
+    compare by their data with < <= > >=, and are equal only to themselves. Arithmetic is IEEE-754:
+    overflow gives inf, an invalid operation nan, and nothing raises.
 
     A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
     arguments that adds into a.grad and b.grad. Or it is Value(data, (a, b), (da, db)), where da and
@@ -186,6 +186,15 @@ class Value:
 
     def relu(self) -> Value:
         """self where positive, else 0; nan for nan."""
+    def leaky_relu(self, slope: Value | _Number = 0.01) -> Value:
+        """self where positive, else slope * self. slope: a Value or a number."""
+    def silu(self) -> Value:
+        """self * sigmoid(self), in two nodes."""
+    def clip(self, low: Value | _Number, high: Value | _Number) -> Value:
+        """self, at least low and at most high: Values or numbers. In two nodes.
+
+        The gradient goes to self where low <= self <= high, else to the bound that was taken.
+        """
 
     @overload
     def __lt__(self, other: Value | _Number, /) -> bool: ...
@@ -240,4 +249,16 @@ def maximum(x: Value | _Number, y: Value | _Number) -> Value:
     """The larger of two Values or numbers; the first of equal ones, nan if either is nan.
 
     The gradient goes to the one that was taken.
+    """
+
+def minimum(x: Value | _Number, y: Value | _Number) -> Value:
+    """The smaller of two Values or numbers; the first of equal ones, nan if either is nan.
+
+    The gradient goes to the one that was taken.
+    """
+
+def where(c: Value | _Number, x: Value | _Number, y: Value | _Number) -> Value:
+    """x where c > 0, else y: Values or numbers.
+
+    The gradient goes to the one that was taken; the other gets exactly 0.0, and so does c.
     """

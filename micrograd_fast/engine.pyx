@@ -1,5 +1,5 @@
 # cython: embedsignature=True, embedsignature.format=clinic
-"""The autograd engine: Value, dot, sum and maximum.
+"""The autograd engine: Value, dot, sum, maximum, minimum and where.
 
 A Value is a number that remembers which operation made it and from which operands. Calling
 `backward` on a result walks that graph from the result to the leaves and leaves in every node's
@@ -27,7 +27,7 @@ from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.limits cimport UINT_MAX
 from libc.math cimport isfinite
 
-__all__ = ["Value", "detect_anomaly", "dot", "maximum"]
+__all__ = ["Value", "detect_anomaly", "dot", "maximum", "minimum", "where"]
 
 cdef extern from *:
     """
@@ -623,7 +623,11 @@ cdef object compare(int relation, Value left, object right):
     cdef Value other = operand_or_none(right)
     if other is None and is_array(right):
         return elementwise(RELATIONS[relation], left, right)
-    cdef double b = (operand(right) if other is None else other)._data
+    if other is None:
+        other = operand(right)
+    cdef double b = other._data
+    left.flags = left.flags | COMPARED
+    other.flags = other.flags | COMPARED
     if relation == Py_LT: return isless(a, b)
     if relation == Py_LE: return islessequal(a, b)
     if relation == Py_GT: return isgreater(a, b)
@@ -918,9 +922,9 @@ cdef class Value:
     local_grads: for a custom operation, the derivative with respect to each child, as a number.
 
     Operators and methods make new nodes: + - * / ** and negation, abs, exp, log, sqrt, sin, cos,
-    tanh, sigmoid, relu. A number operand becomes a constant leaf. Values compare by their data
-    with < <= > >=, and are equal only to themselves. Arithmetic is IEEE-754: overflow gives inf,
-    an invalid operation nan, and nothing raises.
+    tanh, sigmoid, relu, leaky_relu, silu, clip. A number operand becomes a constant leaf. Values
+    compare by their data with < <= > >=, and are equal only to themselves. Arithmetic is IEEE-754:
+    overflow gives inf, an invalid operation nan, and nothing raises.
 
     A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
     arguments that adds into a.grad and b.grad. Or it is Value(data, (a, b), (da, db)), where da and
@@ -1162,6 +1166,21 @@ Compute the gradient of this Value with respect to every node under it.
     def relu(self):
         """self where positive, else 0; nan for nan."""
         return unary(RELU, self)
+
+    def leaky_relu(self, slope=0.01):
+        """self where positive, else slope * self. slope: a Value or a number."""
+        return binary_node(LEAKY_RELU, self, operand(slope))
+
+    def silu(self):
+        """self * sigmoid(self), in two nodes."""
+        return binary_node(MUL, self, unary(SIGMOID, self))
+
+    def clip(self, low, high):
+        """self, at least low and at most high: Values or numbers. In two nodes.
+
+        The gradient goes to self where low <= self <= high, else to the bound that was taken.
+        """
+        return minimum(maximum(self, low), high)
 
     # Those of object, which a class with __lt__ does not get from Cython.
 
@@ -1576,6 +1595,23 @@ def maximum(x, y):
     """
     cdef Value a = operand(x)
     return binary_node(MAXIMUM, a, operand(y))
+
+def minimum(x, y):
+    """The smaller of two Values or numbers; the first of equal ones, nan if either is nan.
+
+    The gradient goes to the one that was taken.
+    """
+    cdef Value a = operand(x)
+    return binary_node(MINIMUM, a, operand(y))
+
+def where(c, x, y):
+    """x where c > 0, else y: Values or numbers.
+
+    The gradient goes to the one that was taken; the other gets exactly 0.0, and so does c.
+    """
+    cdef Value condition = operand(c)
+    cdef Value a = operand(x)
+    return ternary_node(WHERE, condition, a, operand(y))
 
 
 cdef int give_signature(object kind, str signature) except -1:

@@ -22,6 +22,11 @@
     ROW(NEG,     "neg",     1, -a,                           TO_A(-g))                             \
     ROW(MAXIMUM, "maximum", 2, mg_larger(a, b) ? a : b,      TO_A(mg_larger(a, b) ? g : 0.0)       \
                                                              TO_B(mg_larger(a, b) ? 0.0 : g))      \
+    ROW(MINIMUM, "minimum", 2, mg_smaller(a, b) ? a : b,     TO_A(mg_smaller(a, b) ? g : 0.0)      \
+                                                             TO_B(mg_smaller(a, b) ? 0.0 : g))     \
+    ROW(WHERE,   "where",   3, isgreater(a, 0) ? b : c,      TO_A(0.0)                             \
+                                                             TO_B(isgreater(a, 0) ? g : 0.0)       \
+                                                             TO_C(isgreater(a, 0) ? 0.0 : g))      \
     ROW(POW,     "**",      2, pow(a, b),                                                          \
                                TO_A(b != 0 ? b * pow(a, b - 1) * g : 0.0)                          \
                                TO_B(a != 0 || !(b >= 0) ? out * mg_log(a) * g : 0.0))              \
@@ -36,6 +41,9 @@
     ROW(TANH,    "tanh",    1, tanh(a),                      TO_A((1.0 - out * out) * g))          \
     ROW(SIGMOID, "sigmoid", 1, mg_sigmoid(a),                TO_A(out * (1.0 - out) * g))          \
     ROW(RELU,    "relu",    1, islessequal(a, 0) ? 0.0 : a,  TO_A(out > 0 ? g : 0.0))              \
+    ROW(LEAKY_RELU, "leaky_relu", 2, isgreater(a, 0) ? a : b * a,                                  \
+                               TO_A(isgreater(a, 0) ? g : b * g)                                   \
+                               TO_B(isgreater(a, 0) ? 0.0 : a * g))                                \
     LOOP(DOT,    "dot",     MG_MANY)                                                               \
     LOOP(SUM,    "sum",     MG_MANY)
 
@@ -115,8 +123,10 @@ MG_INLINE double mg_sigmoid(double x) {
 
 MG_INLINE double mg_sign(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x == 0 ? 0.0 : x; }
 
-/* Whether x is the larger one, the first of equal ones, or nan. */
+/* Whether x is the larger or smaller one, the first of equal ones, or nan. */
 MG_INLINE int mg_larger(double x, double y) { return isgreaterequal(x, y) || isnan(x); }
+
+MG_INLINE int mg_smaller(double x, double y) { return islessequal(x, y) || isnan(x); }
 
 MG_INLINE double mg_power(double x, double k) {
     if (k == 1) return x;

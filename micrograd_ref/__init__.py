@@ -15,7 +15,7 @@ from . import plot as plot
 from . import tape as tape
 from .arrays import array, data, grad
 from .checks import GradCheck, crosscheck, gradcheck
-from .engine import Value, detect_anomaly, dot, maximum
+from .engine import Value, detect_anomaly, dot, maximum, minimum, where
 from .engine import sum as sum
 from .graph import draw_dot, trace
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
@@ -49,9 +49,11 @@ __all__ = [
     "gradcheck",
     "hinge",
     "maximum",
+    "minimum",
     "mse",
     "plot_boundary",
     "plot_history",
     "softmax",
     "trace",
+    "where",
 ]

@@ -1,4 +1,4 @@
-"""The autograd engine: Value, dot, sum and maximum.
+"""The autograd engine: Value, dot, sum, maximum, minimum and where.
 
 A Value is a number that remembers which operation made it and from which operands. Calling
 `backward` on a result walks that graph from the result to the leaves and leaves in every node's
@@ -20,7 +20,7 @@ from .node import Node, check_step, is_value
 from .operations import CONSTANT, OPERATIONS, Operation, constant_power
 from .order import topological_order
 
-__all__ = ["Value", "detect_anomaly", "dot", "maximum"]
+__all__ = ["Value", "detect_anomaly", "dot", "maximum", "minimum", "where"]
 
 
 class Value(Node):
@@ -33,9 +33,9 @@ class Value(Node):
     local_grads: for a custom operation, the derivative with respect to each child, as a number.
 
     Operators and methods make new nodes: + - * / ** and negation, abs, exp, log, sqrt, sin, cos,
-    tanh, sigmoid, relu. A number operand becomes a constant leaf. Values compare by their data
-    with < <= > >=, and are equal only to themselves. Arithmetic is IEEE-754: overflow gives inf,
-    an invalid operation nan, and nothing raises.
+    tanh, sigmoid, relu, leaky_relu, silu, clip. A number operand becomes a constant leaf. Values
+    compare by their data with < <= > >=, and are equal only to themselves. Arithmetic is IEEE-754:
+    overflow gives inf, an invalid operation nan, and nothing raises.
 
     A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
     arguments that adds into a.grad and b.grad. Or it is Value(data, (a, b), (da, db)), where da and
@@ -119,7 +119,8 @@ class Value(Node):
         if modulo is not None:
             return NotImplemented
         if is_number(other):
-            return apply(constant_power(float(other)), self)
+            operation = constant_power(float(other))
+            return node_of(operation, (self,), operation.value(self._value))
         return binary("**", self, other)
 
     def __rpow__(self, other: Any, modulo: None = None) -> Value:
@@ -164,6 +165,21 @@ class Value(Node):
     def relu(self) -> Value:
         """self where positive, else 0; nan for nan."""
         return unary("relu", self)
+
+    def leaky_relu(self, slope: Any = 0.01) -> Value:
+        """self where positive, else slope * self. slope: a Value or a number."""
+        return apply(OPERATIONS["leaky_relu"], self, operand(slope))
+
+    def silu(self) -> Value:
+        """self * sigmoid(self), in two nodes."""
+        return binary("*", self, unary("sigmoid", self))
+
+    def clip(self, low: Any, high: Any) -> Value:
+        """self, at least low and at most high: Values or numbers. In two nodes.
+
+        The gradient goes to self where low <= self <= high, else to the bound that was taken.
+        """
+        return minimum(maximum(self, low), high)
 
 
 def operand(x: Any) -> Value:
@@ -236,3 +252,19 @@ def maximum(x: Any, y: Any) -> Value:
     The gradient goes to the one that was taken.
     """
     return apply(OPERATIONS["maximum"], operand(x), operand(y))
+
+
+def minimum(x: Any, y: Any) -> Value:
+    """The smaller of two Values or numbers; the first of equal ones, nan if either is nan.
+
+    The gradient goes to the one that was taken.
+    """
+    return apply(OPERATIONS["minimum"], operand(x), operand(y))
+
+
+def where(c: Any, x: Any, y: Any) -> Value:
+    """x where c > 0, else y: Values or numbers.
+
+    The gradient goes to the one that was taken; the other gets exactly 0.0, and so does c.
+    """
+    return apply(OPERATIONS["where"], operand(c), operand(x), operand(y))

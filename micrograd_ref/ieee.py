@@ -69,6 +69,23 @@ def maximum(x: float, y: float) -> float:
     return x if x >= y else y
 
 
+def minimum(x: float, y: float) -> float:
+    """The smaller one, the first of equal ones, nan if either is."""
+    if math.isnan(x) or math.isnan(y):
+        return x if math.isnan(x) else y
+    return x if x <= y else y
+
+
+def where(c: float, x: float, y: float) -> float:
+    """x where c is positive, y where it is not."""
+    return x if not math.isnan(c) and c > 0 else y
+
+
+def leaky_relu(x: float, slope: float) -> float:
+    """x where it is positive, slope * x where it is not."""
+    return x if not math.isnan(x) and x > 0 else slope * x
+
+
 def sign(x: float) -> float:
     """-1, 0 or 1, nan for nan."""
     return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x

@@ -14,8 +14,10 @@ from .ieee import (
     cos,
     divide,
     exp,
+    leaky_relu,
     log,
     maximum,
+    minimum,
     pow,
     power,
     relu,
@@ -23,6 +25,7 @@ from .ieee import (
     sign,
     sin,
     sqrt,
+    where,
 )
 
 
@@ -67,27 +70,28 @@ def sum_value(start: float, *terms: float) -> float:
     return total
 
 
+# fmt: off
 TABLE = (
     Operation("+", 2, operator.add, lambda g, out, a, b: (g, g)),
     Operation("-", 2, operator.sub, lambda g, out, a, b: (g, -g)),
     Operation("*", 2, operator.mul, lambda g, out, a, b: (b * g, a * g)),
     Operation("/", 2, divide, lambda g, out, a, b: (divide(g, b), -g * divide(out, b))),
     Operation("neg", 1, operator.neg, lambda g, out, a: (-g,)),
-    Operation(
-        "maximum",
-        2,
-        maximum,
-        lambda g, out, a, b: (g, 0.0) if a >= b or a != a else (0.0, g),
-    ),
-    Operation(
-        "**",
-        2,
-        pow,
-        lambda g, out, a, b: (
-            b * pow(a, b - 1) * g if b != 0 else 0.0,
-            out * log(a) * g if a != 0 or not b >= 0 else 0.0,
-        ),
-    ),
+    Operation("maximum", 2, maximum, lambda g, out, a, b: (
+        (g, 0.0) if a >= b or a != a else (0.0, g)
+    )),
+    Operation("minimum", 2, minimum, lambda g, out, a, b: (
+        (g, 0.0) if a <= b or a != a else (0.0, g)
+    )),
+    Operation("where", 3, where, lambda g, out, a, b, c: (
+        0.0,
+        where(a, g, 0.0),
+        where(a, 0.0, g),
+    )),
+    Operation("**", 2, pow, lambda g, out, a, b: (
+        b * pow(a, b - 1) * g if b != 0 else 0.0,
+        out * log(a) * g if a != 0 or not b >= 0 else 0.0,
+    )),
     Operation("**k", 1, power, lambda g, out, a, k: (k * power(a, k - 1) * g if k != 0 else 0.0,)),
     Operation("abs", 1, abs, lambda g, out, a: (sign(a) * g if a != 0 else 0.0,)),
     Operation("exp", 1, exp, lambda g, out, a: (out * g,)),
@@ -98,9 +102,14 @@ TABLE = (
     Operation("tanh", 1, math.tanh, lambda g, out, a: ((1.0 - out * out) * g,)),
     Operation("sigmoid", 1, sigmoid, lambda g, out, a: (out * (1.0 - out) * g,)),
     Operation("relu", 1, relu, lambda g, out, a: (g if out > 0 else 0.0,)),
+    Operation("leaky_relu", 2, leaky_relu, lambda g, out, a, b: (
+        where(a, g, b * g),
+        where(a, 0.0, a * g),
+    )),
     Operation("dot", None, dot_value, dot_gradients, dot_sequence),
     Operation("sum", None, sum_value, lambda g, out, *operands: [g] * len(operands)),
 )
+# fmt: on
 
 OPERATIONS = {operation.name: operation for operation in TABLE}
 

@@ -1,9 +1,14 @@
 """Every row of the table of operations is within the reach of the tests, and makes one node."""
 
+import re
+from pathlib import Path
+
 import pytest
 from operations import ARITY, SPELLED, call
 
 from micrograd_ref.operations import OPERATIONS
+
+HEADER = Path(__file__).parent.parent / "micrograd_fast" / "operations.h"
 
 
 def made_by_a_row(mg, name):
@@ -39,3 +44,10 @@ def test_what_the_tests_know_of_operations_fits_the_table():
     assert set(OPERATIONS) - set(ARITY) == {"**k", "dot", "sum"}  # which the lists of tests name
     for name in set(ARITY) & set(OPERATIONS):
         assert ARITY[name] == OPERATIONS[name].arity
+
+
+@pytest.mark.skipif(not HEADER.exists(), reason="the sources are not beside these tests")
+def test_the_table_in_c_has_the_same_rows_in_the_same_order():
+    rows = re.findall(r'^    (?:ROW|LOOP)\(\w+, +"(\S+)", +(\w+)', HEADER.read_text(), re.M)
+    found = [(name, None if arity == "MG_MANY" else int(arity)) for name, arity in rows]
+    assert found == [(row.name, row.arity) for row in OPERATIONS.values()]
