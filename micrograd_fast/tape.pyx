@@ -2,6 +2,7 @@
 """Tape: record a graph once, replay it over rows of inputs."""
 
 import os
+import warnings
 from array import array
 
 cimport cython
@@ -22,7 +23,7 @@ from micrograd_ref import tape as reference
 from .wording import check_call
 
 from .engine cimport (
-    ADD, CONSTANT, CUSTOM, DOT, END, LEAF, LOCAL, MUL, POWER, SUM, VISITED, Op, Stack, Value,
+    ADD, COMPARED, CONSTANT, CUSTOM, DOT, END, LEAF, LOCAL, MUL, POWER, SUM, VISITED, Op, Stack, Value,
     arity_of, checked_step, give_signature, has_block, is_detecting, label_of, node_of, operands,
     shown_name, stack_free, stack_init, topological_order, tuple_items, type_name,
 )
@@ -230,6 +231,22 @@ cdef class Recording:
             for k in range(node.count):
                 next_user[self.operand(node, k)] = i
         PyMem_Free(next_user)
+        return 0
+
+    cdef int warn_of_branches(self) except -1:
+        """Python may have taken a branch for the row that was at hand."""
+        cdef Py_ssize_t i
+        cdef Value x
+        for i in range(self.count):
+            x = self.value(i)
+            if self.nodes[i].varying and x.flags & COMPARED:
+                what = f"the result of {x._op!r}" if x.count else "an input"
+                warnings.warn(
+                    f"{what} was compared before this Tape was recorded, and every row takes the "
+                    "branch that was taken then: maximum, minimum and where let each row take its "
+                    "own"
+                )
+                return 0
         return 0
 
     cdef inline int32_t operand(self, Node* node, int32_t k) noexcept:
@@ -535,6 +552,12 @@ cdef class Tape:
     ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7)). What depends on no input is differentiated
     once, in its place in the last block. So one row, with grads zero before, has the bits of the
     eager backward.
+
+    A branch that Python took while the graph was made is recorded as it was taken, for every row:
+    x * 2 if x > 0 else x * 0.01, recorded at 2, doubles a row of -2 too, and max(a, b) is the same
+    one of them in all rows. Numbers read from data, and masks drawn at random, are recorded as they
+    were. maximum, minimum, where and softmax let each row take its own; a mask can be an input.
+    Recording what depends on an input and was compared with < <= > >= is a UserWarning.
 
     Chains of additions and products that nothing else uses are recorded as one dot or sum, where
     that changes no bit. len(tape) is the number of instructions.
@@ -1167,6 +1190,7 @@ def _record(Tape tape, output, inputs=()):
     recording.read(outputs, varying)
     PyErr_CheckSignals()
     recording.link()
+    recording.warn_of_branches()
     PyErr_CheckSignals()
     recording.fuse()
     PyErr_CheckSignals()

@@ -179,6 +179,9 @@ def compare(relation: Callable[[float, float], bool], left: Node, right: Any) ->
         return elementwise(relation.__name__, left, right)
     a = left._value
     b = right._value if is_value(right) else operand_value(right)
+    for x in (left, right):
+        if is_value(x):
+            x._is_compared = True
     return not (math.isnan(a) or math.isnan(b)) and relation(a, b)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 
 from .checking import type_name
@@ -38,6 +39,7 @@ def record(output: Value | Sequence[Value], inputs: Iterable[Value]) -> Program:
     varying = [False] * (len(order) + 2)
     for node in nodes:
         varying[node.out] = node.out in input_slots or any(varying[slot] for slot in node.operands)
+    warn_of_branches(x for slot, x in enumerate(order) if varying[slot])
     output_slots = [slots[id(x)] for x in outputs]
     fusion = Fusion(nodes, varying, output_slots, minus_zero, one)
     return Program(
@@ -51,6 +53,19 @@ def record(output: Value | Sequence[Value], inputs: Iterable[Value]) -> Program:
         varying=varying,
         instructions=fusion.instructions(),
     )
+
+
+def warn_of_branches(varying: Iterable[Value]) -> None:
+    """Python may have taken a branch for the row that was at hand."""
+    for x in varying:
+        if hasattr(x, "_is_compared"):
+            what = f"the result of {x._op!r}" if x._operands else "an input"
+            warnings.warn(
+                f"{what} was compared before this Tape was recorded, and every row takes the "
+                "branch that was taken then: maximum, minimum and where let each row take its own",
+                stacklevel=4,
+            )
+            return
 
 
 def values(xs: Iterable[Value], what: str) -> tuple[Value, ...]:

@@ -65,6 +65,12 @@ class Tape(Fields):
     once, in its place in the last block. So one row, with grads zero before, has the bits of the
     eager backward.
 
+    A branch that Python took while the graph was made is recorded as it was taken, for every row:
+    x * 2 if x > 0 else x * 0.01, recorded at 2, doubles a row of -2 too, and max(a, b) is the same
+    one of them in all rows. Numbers read from data, and masks drawn at random, are recorded as they
+    were. maximum, minimum, where and softmax let each row take its own; a mask can be an input.
+    Recording what depends on an input and was compared with < <= > >= is a UserWarning.
+
     Chains of additions and products that nothing else uses are recorded as one dot or sum, where
     that changes no bit. len(tape) is the number of instructions.
 
