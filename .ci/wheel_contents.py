@@ -11,7 +11,7 @@ import zipfile
 from pathlib import PurePosixPath
 
 PACKAGES = ("micrograd_fast", "micrograd_ref")
-SOURCES = (".pyx", ".c", ".h")
+SOURCES = (".pyx", ".pxi", ".c", ".h")
 NEEDED = (
     "LICENSE",
     "README.md",

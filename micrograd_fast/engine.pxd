@@ -37,6 +37,10 @@ cdef extern from "operations.h" nogil:
     const char* name_of "mg_name"(Op op) noexcept  # NULL for CUSTOM and LOCAL
     int arity_of "mg_arity"(Op op) noexcept  # more than any for what takes any number
     bint has_block "mg_has_block"(int op) noexcept
+    double value_of "mg_value"(Op op, double a, double b, double c, double k) noexcept
+    void step "mg_step"(
+        Op op, double g, double out, double k, double* x, double* y, double* z
+    ) noexcept
 
 cdef enum Flag:
     TRACKED = 1  # takes part in garbage collection

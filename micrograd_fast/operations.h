@@ -11,7 +11,8 @@
 #ifndef MICROGRAD_OPERATIONS_H
 #define MICROGRAD_OPERATIONS_H
 
-#include <math.h>
+#include "ieee.h"
+
 #include <stddef.h>
 
 #define MG_OPERATIONS(ROW, LOOP)                                                                   \
@@ -69,12 +70,6 @@ static const unsigned char mg_arities[] = {0, MG_MANY, MG_MANY, MG_OPERATIONS(AR
 #undef NAME
 #undef ARITY
 
-#if defined(_MSC_VER)
-#define MG_INLINE static __forceinline
-#else
-#define MG_INLINE static inline __attribute__((always_inline))
-#endif
-
 MG_INLINE const char *mg_name(int op) { return mg_names[op]; }
 
 MG_INLINE int mg_arity(int op) { return mg_arities[op]; }
@@ -89,54 +84,6 @@ MG_INLINE int mg_has_block(int op) {
         default: return op != MG_LEAF;
     }
 }
-
-
-/* The functions in the formulas. Where the reference has no C function compute inf or nan, neither
-   have these: it would leave a flag behind, which NumPy takes for an error. A comparison with > or
-   < does so at a nan, isgreater and its like do not. Clang has to be told that flags are read; in
-   the loops of a Tape nobody reads them. */
-#if defined(__clang__) && !defined(MG_NO_FLAGS)
-#pragma STDC FENV_ACCESS ON
-#endif
-
-MG_INLINE double mg_divide(double x, double y) {
-    if (y != 0) return x / y;
-    return x == 0 || isnan(x) ? NAN : copysign(INFINITY, x) * copysign(1.0, y);
-}
-
-MG_INLINE double mg_log(double x) {
-    return isgreater(x, 0) ? log(x) : x == 0 ? -INFINITY : NAN;
-}
-
-MG_INLINE double mg_sqrt(double x) { return isgreaterequal(x, 0) ? sqrt(x) : NAN; }
-
-MG_INLINE double mg_sin(double x) { return isfinite(x) ? sin(x) : NAN; }
-
-MG_INLINE double mg_cos(double x) { return isfinite(x) ? cos(x) : NAN; }
-
-MG_INLINE double mg_sigmoid(double x) {
-    double e;
-    if (isgreaterequal(x, 0)) return 1.0 / (1.0 + exp(-x));
-    e = exp(x);
-    return e / (1.0 + e);
-}
-
-MG_INLINE double mg_sign(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x == 0 ? 0.0 : x; }
-
-/* Whether x is the larger or smaller one, the first of equal ones, or nan. */
-MG_INLINE int mg_larger(double x, double y) { return isgreaterequal(x, y) || isnan(x); }
-
-MG_INLINE int mg_smaller(double x, double y) { return islessequal(x, y) || isnan(x); }
-
-MG_INLINE double mg_power(double x, double k) {
-    if (k == 1) return x;
-    if (k == 2) return x * x;
-    if (k == 3) return (x * x) * x;
-    if (k == -1) return mg_divide(1.0, x);
-    if (k == -2) return mg_divide(1.0, x * x);
-    return pow(x, k);
-}
-
 
 MG_INLINE double mg_value(int op, double a, double b, double c, double k) {
     (void)c;

@@ -1,0 +1,129 @@
+# The steps of backward: from a node to its operands.
+
+cdef inline double data_of(PyObject* node) noexcept:
+    return (<Value>node)._data
+
+cdef inline void add_grad(PyObject* node, double grad) noexcept:
+    # Written out: for += Cython holds the node meanwhile, which takes longer than the addition.
+    (<Value>node)._grad = (<Value>node)._grad + grad
+
+cdef inline double* number_of(PyObject* node) noexcept:
+    """Where its data lies, and behind that its grad."""
+    return &(<Value>node)._data
+
+cdef inline double* slopes_of(Value node) noexcept:
+    """Of a LOCAL node."""
+    return <double*>(node.second.block + node.count + 1)
+
+cdef inline void dot_term_step(PyObject** pair, double g) noexcept:
+    cdef double a = data_of(pair[0])
+    cdef double b = data_of(pair[1])
+    add_grad(pair[0], b * g)
+    add_grad(pair[1], a * g)
+
+cdef inline void backward_step(Value node) noexcept:
+    """Add a built-in node's gradient into its operands."""
+    cdef Op op = <Op>node.op
+    if op == LEAF:
+        return
+    if has_block(op):
+        block_step(node)
+    else:
+        step(
+            op, node._grad, node._data, node.second.exponent,
+            number_of(node.first), number_of(node.second.operand), NULL,
+        )
+
+cdef inline void block_step(Value node) noexcept:
+    cdef Op op = <Op>node.op
+    cdef double g = node._grad
+    cdef PyObject** block = node.second.block
+    cdef size_t i = node.count
+    if op == DOT:
+        # The chain that a dot stands for adds its last term first, and the start, at its first +,
+        # before the first term.
+        while i > 3:
+            i -= 2
+            dot_term_step(block + i, g)
+        add_grad(block[0], g)
+        if node.count > 1:
+            dot_term_step(block + 1, g)
+    elif op == SUM:
+        while i > 0:
+            i -= 1
+            add_grad(block[i], g)
+    elif op == LOCAL:
+        for i in range(node.count):
+            add_grad(block[i], slopes_of(node)[i] * g)
+    else:
+        step(
+            op, g, node._data, 0.0, number_of(block[0]), number_of(block[1]), number_of(block[2])
+        )
+
+cdef enum:
+    DEEPEST = 100  # calls of backward within backward
+
+cdef int run_backward(PyObject* root) except -1:
+    global running
+    cdef Stack order
+    cdef PyObject* node
+    cdef size_t i, steps = 0
+    if running == DEEPEST:
+        raise RecursionError(f"backward is called within backward more than {DEEPEST} deep")
+    running += 1
+    stack_init(&order)
+    try:
+        topological_order(&root, 1, False, &order)
+        if (<Value>root).flags & TRACKED:  # as everything is that has a closure under it
+            clear_visited(&order)
+            for i in range(order.size):
+                check_step(<Value>order.items[i])
+        for i in range(order.size):
+            node = order.items[i]
+            clear_flag(node)
+            if (<Value>node).count:
+                (<Value>node)._grad = 0.0
+        (<Value>root)._grad = 1.0
+        i = order.size
+        while i > 0:
+            i -= 1
+            node = order.items[i]
+            if detecting:
+                checked_step(<Value>node)
+            elif (<Value>node).op == CUSTOM or (<Value>node).flags & TRACKED:
+                python_step(<Value>node)
+            else:
+                backward_step(<Value>node)
+            steps += 1 + (<Value>node).count
+            if steps >= BETWEEN_SIGNALS:
+                steps = 0
+                PyErr_CheckSignals()
+    finally:
+        running -= 1
+        stack_free(&order)
+    return 0
+
+cdef int python_step(Value node) except -1:
+    """The step of a node that may have one in Python."""
+    if type(node) is not Value or node.op == CUSTOM:
+        node._backward()
+    else:
+        backward_step(node)
+    return 0
+
+def _step(Value node not None):
+    """Add a node's gradient into its operands, if it has no closure for that."""
+    if node.op != CUSTOM:
+        backward_step(node)
+    elif node.count:
+        raise ValueError(
+            f"the custom operation {node._op!r} has no _backward: assign one (lambda: None passes "
+            "no gradient), or make it with local_grads"
+        )
+
+cdef int check_step(Value node) except -1:
+    """Raise what a step would that was never assigned; a subclass may have its own."""
+    if node.op == CUSTOM and node.second.block[node.count + 1] == NULL:
+        if type(node) is Value or type(node)._backward is Value._backward:
+            _step(node)
+    return 0
