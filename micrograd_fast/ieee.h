@@ -12,8 +12,10 @@
 
 #if defined(_MSC_VER)
 #define MG_INLINE static __forceinline
+#define MG_NOINLINE static __declspec(noinline)
 #else
 #define MG_INLINE static inline __attribute__((always_inline))
+#define MG_NOINLINE static __attribute__((noinline))
 #endif
 
 #if defined(__clang__) && !defined(MG_NO_FLAGS)

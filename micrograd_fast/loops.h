@@ -2,7 +2,7 @@
    TARGET, what the compiler must know of it, and NAME, its name behind that of a function. */
 
 #define EACH(statement) \
-    for (ptrdiff_t i = 0; i < n; i++) statement
+    INDEPENDENT for (ptrdiff_t i = 0; i < n; i++) statement
 
 /* The sum of an expression of row i, in eight partial sums and then a tree. */
 #define SUM_ROWS(total, expression)                                   \
@@ -12,6 +12,7 @@
         for (; from + 8 <= n; from += 8)                              \
             for (ptrdiff_t j = 0; j < 8; j++) {                       \
                 const ptrdiff_t i = from + j;                         \
+                (void)i;                                              \
                 s[j] += (expression);                                 \
             }                                                         \
         for (ptrdiff_t i = from; i < n; i++) s[i - from] += (expression); \
@@ -28,6 +29,7 @@
             EACH(to[i] += (expression));                   \
         } else if (n == 1) {                               \
             const ptrdiff_t i = 0;                         \
+            (void)i;                                       \
             to[0] += (expression);                         \
         } else {                                           \
             double total;                                  \
@@ -43,10 +45,10 @@ TARGET static double NAME(sum_rows)(const double *x, ptrdiff_t n) {
 }
 
 #define VALUE(slot) ((slot) >= 0 ? values + (slot)*stride : shared + ~(slot))
-#define GRAD(slot)                             \
-    ((slot) >= 0            ? b->grads + (slot)*stride \
-     : ~(slot) >= p->constants ? b->shared_grads + ~(slot) \
-                            : NULL)
+#define GRAD(slot)                                   \
+    ((slot) >= 0               ? grads + (slot)*stride  \
+     : ~(slot) >= p->constants ? shared_grads + ~(slot) \
+                               : NULL)
 #define VARIES(slot) ((slot) >= 0)
 
 /* `width` rows at a time, their sums in registers. */
@@ -62,8 +64,9 @@ TARGET static double NAME(sum_rows)(const double *x, ptrdiff_t n) {
         for (int k = 0; k < width; k++) out[from + k] = sum[k];                      \
     }
 
-/* A dot over pairs of a slot that varies and a shared one, as in a layer of a network. */
-TARGET static void NAME(dot_shared)(
+/* A dot over pairs of a slot that varies and a shared one, as in a layer of a network. Inlined, it
+   would lack the registers for its sums. */
+TARGET MG_NOINLINE void NAME(dot_shared)(
     const Program *p, const Block *b, const Instruction *in, ptrdiff_t n) {
     const ptrdiff_t stride = b->stride;
     const double *restrict values = b->values, *restrict shared = b->shared;
@@ -104,6 +107,7 @@ TARGET MG_INLINE void NAME(pair_backward)(
     const Program *p, const Block *b, const int32_t *pair, const double *g, ptrdiff_t n) {
     const ptrdiff_t stride = b->stride;
     const double *values = b->values, *shared = b->shared;
+    double *grads = b->grads, *shared_grads = b->shared_grads;
     const double *x = VALUE(pair[0]), *y = VALUE(pair[1]);
     double *dx = GRAD(pair[0]), *dy = GRAD(pair[1]);
     const int vx = VARIES(pair[0]), vy = VARIES(pair[1]);
@@ -141,9 +145,9 @@ TARGET static void NAME(dot_backward)(
     const ptrdiff_t stride = b->stride;
     const int32_t *first = p->terms + in->y, *pair = first + 2 * in->count;
     const int start_varies = VARIES(in->x) || in->out < 0;
+    double *grads = b->grads, *shared_grads = b->shared_grads;
     if (n == 1 && in->op != MG_DOT) { /* the same, without a look at what each operand is */
         const double *values = b->values, *shared = b->shared;
-        double *grads = b->grads, *shared_grads = b->shared_grads;
         const double g0 = g[0];
         const int32_t constants = p->constants;
         while (pair > first + 2) {
@@ -181,10 +185,12 @@ TARGET static void NAME(sum_backward)(
     const Program *p, const Block *b, const Instruction *in, const double *g, ptrdiff_t n) {
     const ptrdiff_t stride = b->stride;
     const int32_t *first = p->terms + in->y, *term = first + in->count;
+    double *grads = b->grads, *shared_grads = b->shared_grads;
     while (term-- > first) PASS(GRAD(*term), VARIES(*term) || n == 1, g[i]);
 }
 
-/* What a formula of the table calls its operands, its result and its gradient. */
+/* What a formula of the table calls its operands, its result and its gradient. The stride of an
+   operand that varies is 1, of another 0: a constant wherever that makes a loop faster. */
 #define a x[sx * i]
 #define b y[sy * i]
 #define c z[sz * i]
@@ -195,23 +201,66 @@ TARGET static void NAME(sum_backward)(
 #define TO_B(gradient) PASS(dy, sy, gradient);
 #define TO_C(gradient) PASS(dz, sz, gradient);
 
-#define ROW(number, name, operands, value, gradients) \
-    case MG_##number:                                 \
-        if (operands != arity) break;                 \
-        if (!backward) EACH(out = value);             \
-        else { gradients }                            \
-        break;
-#define LOOP(number, name, operands)
+#define RUN(value, gradients)          \
+    do {                               \
+        if (!backward) EACH(out = value); \
+        else { gradients }             \
+    } while (0)
 
-/* The rows of one arity, backward or forward. The stride of an operand that varies is 1, of another
-   0. Arity, direction and most strides are constants where this is inlined. */
-TARGET MG_INLINE void NAME(table)(
-    const int backward, const int arity, const int op,
-    const double *restrict x, double *dx, const int sx,
-    const double *restrict y, double *dy, const int sy,
-    const double *restrict z, double *dz, const int sz,
-    const double k, double *restrict result, const double *restrict grad, ptrdiff_t n) {
-    switch (op) { MG_OPERATIONS(ROW, LOOP) }
+#define OPERAND(x, dx, vx, slot)                     \
+    const double *restrict x = VALUE(slot);          \
+    double *const dx = backward ? GRAD(slot) : NULL; \
+    const int vx = n == 1 || VARIES(slot);           \
+    (void)dx, (void)vx
+
+#define RUN_POWER(exponent, value, gradients) \
+    do {                                       \
+        const double k = exponent;             \
+        (void)k;                               \
+        RUN(value, gradients);                 \
+    } while (0)
+
+#define ROW_1(op, value, gradients)                                                      \
+    {                                                                                    \
+        OPERAND(x, dx, vx, in->x);                                                       \
+        const double power = op == MG_POWER ? shared[~in->y] : 0;                        \
+        const int sx = 1;                                                                \
+        if (op == MG_POWER && power == 2) RUN_POWER(2, value, gradients);                \
+        else if (op == MG_POWER && power == 3) RUN_POWER(3, value, gradients);           \
+        else if (op == MG_POWER && power == -1) RUN_POWER(-1, value, gradients);         \
+        else RUN_POWER(power, value, gradients);                                         \
+    }
+
+#define ROW_2(op, value, gradients)                                                 \
+    {                                                                               \
+        OPERAND(x, dx, vx, in->x);                                                  \
+        OPERAND(y, dy, vy, in->y);                                                  \
+        if (vx && vy) { const int sx = 1, sy = 1; RUN(value, gradients); }          \
+        else if (vx) { const int sx = 1, sy = 0; RUN(value, gradients); }           \
+        else { const int sx = 0, sy = 1; RUN(value, gradients); }                   \
+    }
+
+#define ROW_3(op, value, gradients)                                                     \
+    {                                                                                   \
+        OPERAND(x, dx, vx, in->x);                                                      \
+        OPERAND(y, dy, vy, p->terms[in->y]);                                            \
+        OPERAND(z, dz, vz, p->terms[in->y + 1]);                                        \
+        if (vx && vy && vz) { const int sx = 1, sy = 1, sz = 1; RUN(value, gradients); } \
+        else { const int sx = vx, sy = vy, sz = vz; RUN(value, gradients); }            \
+    }
+
+#define ROW(number, name, arity, value, gradients) \
+    case MG_##number: ROW_##arity(MG_##number, value, gradients) break;
+#define LOOP(number, name, arity) /* has its own code */
+
+/* An instruction that has a row in the table. */
+TARGET MG_INLINE void NAME(row)(
+    const int backward, const Program *p, const Block *block, const Instruction *in,
+    double *restrict result, const double *restrict grad, ptrdiff_t n) {
+    const ptrdiff_t stride = block->stride;
+    double *values = block->values, *shared = block->shared;
+    double *grads = block->grads, *shared_grads = block->shared_grads;
+    switch (in->op) { MG_OPERATIONS(ROW, LOOP) }
 }
 
 #undef a
@@ -222,40 +271,14 @@ TARGET MG_INLINE void NAME(table)(
 #undef TO_A
 #undef TO_B
 #undef TO_C
+#undef RUN
+#undef RUN_POWER
+#undef OPERAND
+#undef ROW_1
+#undef ROW_2
+#undef ROW_3
 #undef ROW
 #undef LOOP
-
-/* An instruction that has a row in the table. */
-TARGET MG_INLINE void NAME(row)(
-    const int backward, const Program *p, const Block *b, const Instruction *in, ptrdiff_t n) {
-    const ptrdiff_t stride = b->stride;
-    double *values = b->values, *shared = b->shared;
-    const int arity = mg_arity(in->op);
-    const int32_t first = in->x;
-    const int32_t second = arity == 2 ? in->y : arity == 3 ? p->terms[in->y] : first;
-    const int32_t third = arity == 3 ? p->terms[in->y + 1] : first;
-    const int sx = n == 1 || VARIES(first), sy = n == 1 || VARIES(second), sz = n == 1 || VARIES(third);
-#define TABLE(arity, op, sx, sy, sz, k)                                                           \
-    NAME(table)(backward, arity, op, VALUE(first), GRAD(first), sx, VALUE(second), GRAD(second), sy, \
-                VALUE(third), GRAD(third), sz, k, VALUE(in->out), GRAD(in->out), n)
-    if (in->op == MG_POWER) {
-        const double k = shared[~in->y];
-        if (k == 2) TABLE(1, MG_POWER, 1, 1, 1, 2);
-        else if (k == 3) TABLE(1, MG_POWER, 1, 1, 1, 3);
-        else if (k == -1) TABLE(1, MG_POWER, 1, 1, 1, -1);
-        else TABLE(1, MG_POWER, 1, 1, 1, k);
-    } else if (arity == 1) {
-        TABLE(1, in->op, 1, 1, 1, 0);
-    } else if (arity == 2) {
-        if (sx && sy) TABLE(2, in->op, 1, 1, 1, 0);
-        else if (sx) TABLE(2, in->op, 1, 0, 1, 0);
-        else TABLE(2, in->op, 0, 1, 0, 0);
-    } else {
-        if (sx && sy && sz) TABLE(3, in->op, 1, 1, 1, 0);
-        else TABLE(3, in->op, sx, sy, sz, 0);
-    }
-#undef TABLE
-}
 
 TARGET static void NAME(forward)(const Program *p, const Block *b, int varying) {
     const ptrdiff_t stride = b->stride, n = varying ? b->rows : 1;
@@ -267,13 +290,15 @@ TARGET static void NAME(forward)(const Program *p, const Block *b, int varying) 
             case MG_DOT_SWAPPED: NAME(dot_shared)(p, b, in, n); break;
             case MG_DOT: NAME(dot)(p, b, in, VALUE(in->out), n); break;
             case MG_SUM: NAME(sum)(p, b, in, VALUE(in->out), n); break;
-            default: NAME(row)(0, p, b, in, n);
+            default: NAME(row)(0, p, b, in, VALUE(in->out), NULL, n);
         }
     }
 }
 
 TARGET static void NAME(backward)(const Program *p, const Block *b, int last) {
     const ptrdiff_t stride = b->stride;
+    double *values = b->values, *shared = b->shared;
+    double *grads = b->grads, *shared_grads = b->shared_grads;
     for (const Instruction *in = p->code + p->length; in-- > p->code;) {
         if (!VARIES(in->out) && !last) continue;
         const ptrdiff_t n = VARIES(in->out) ? b->rows : 1;
@@ -282,7 +307,7 @@ TARGET static void NAME(backward)(const Program *p, const Block *b, int last) {
             case MG_DOT_SWAPPED:
             case MG_DOT: NAME(dot_backward)(p, b, in, GRAD(in->out), n); break;
             case MG_SUM: NAME(sum_backward)(p, b, in, GRAD(in->out), n); break;
-            default: NAME(row)(1, p, b, in, n);
+            default: NAME(row)(1, p, b, in, VALUE(in->out), GRAD(in->out), n);
         }
     }
 }

@@ -9,10 +9,8 @@ cdef extern from *:
 
     #if defined(_MSC_VER)
     #define MG_OF_THIS_THREAD static __declspec(thread)
-    #define MG_NOINLINE static __declspec(noinline)
     #else
     #define MG_OF_THIS_THREAD static __thread
-    #define MG_NOINLINE static __attribute__((noinline))
     #endif
     MG_OF_THIS_THREAD int mg_running = 0;
     MG_OF_THIS_THREAD int mg_nested = 0;
