@@ -47,9 +47,9 @@ MG_INLINE double mg_sigmoid(double x) {
 MG_INLINE double mg_sign(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x == 0 ? 0.0 : x; }
 
 /* Whether x is the larger or smaller one, the first of equal ones, or nan. */
-MG_INLINE int mg_larger(double x, double y) { return isgreaterequal(x, y) || isnan(x); }
+MG_INLINE int mg_larger(double x, double y) { return isgreaterequal(x, y) | (x != x); }
 
-MG_INLINE int mg_smaller(double x, double y) { return islessequal(x, y) || isnan(x); }
+MG_INLINE int mg_smaller(double x, double y) { return islessequal(x, y) | (x != x); }
 
 MG_INLINE double mg_power(double x, double k) {
     if (k == 1) return x;

@@ -197,9 +197,21 @@ TARGET static void NAME(sum_backward)(
 #define out result[i]
 #define g grad[i]
 
-#define TO_A(gradient) PASS(dx, sx, gradient);
-#define TO_B(gradient) PASS(dy, sy, gradient);
-#define TO_C(gradient) PASS(dz, sz, gradient);
+/* By way of an array: GCC 12 gives half of the rows of SUM_ROWS the condition of the other half, for
+   AVX2 and a condition of two comparisons. */
+#define PASS_ROWS(grad, varies, expression)             \
+    do {                                                \
+        if (varies || !grad) {                          \
+            PASS(grad, 1, expression);                  \
+        } else {                                        \
+            double terms[BLOCK];                        \
+            EACH(terms[i] = (expression));              \
+            grad[0] += n == 1 ? terms[0] : NAME(sum_rows)(terms, n); \
+        }                                               \
+    } while (0)
+#define TO_A(gradient) PASS_ROWS(dx, sx, gradient);
+#define TO_B(gradient) PASS_ROWS(dy, sy, gradient);
+#define TO_C(gradient) PASS_ROWS(dz, sz, gradient);
 
 #define RUN(value, gradients)          \
     do {                               \
@@ -268,6 +280,7 @@ TARGET MG_INLINE void NAME(row)(
 #undef c
 #undef out
 #undef g
+#undef PASS_ROWS
 #undef TO_A
 #undef TO_B
 #undef TO_C

@@ -51,25 +51,26 @@ def test_every_operation_has_the_same_bits():
     assert fast == ref
 
 
+def of_special_numbers(mg, data):
+    """Of every operation, row by row beside parameters with the data."""
+    pairs = np.array([[a, b] for a in SPECIAL for b in SPECIAL])
+    inputs, parameters, outputs = every_operation(mg)
+    found = []
+    for out in outputs:
+        for p, number in zip(parameters, data, strict=True):
+            p.data, p.grad = number, 0.0
+        columns = [i for i in (0, 1) if inputs[i] in mg.trace(out)[0]]
+        tape = mg.Tape(out, [inputs[i] for i in columns])
+        rows = pairs[:, columns]
+        seeds = [np.full(len(rows), seed) for seed in (0.25, math.inf)]
+        batches = (rows, seeds[0]), (rows, seeds[1]), (rows[7], -3.0)
+        found.append((out._op, replay(tape, batches)))
+    return found
+
+
 @pytest.mark.parametrize("data", [(0.5, 2.0), (-2.0, 3.0), (math.inf, 0.0), (-0.0, math.nan)])
 def test_every_operation_has_the_same_bits_on_special_numbers(data):
-    pairs = np.array([[a, b] for a in SPECIAL for b in SPECIAL])
-
-    def run(mg):
-        inputs, parameters, outputs = every_operation(mg)
-        found = []
-        for out in outputs:
-            for p, number in zip(parameters, data, strict=True):
-                p.data, p.grad = number, 0.0
-            columns = [i for i in (0, 1) if inputs[i] in mg.trace(out)[0]]
-            tape = mg.Tape(out, [inputs[i] for i in columns])
-            rows = pairs[:, columns]
-            seeds = [np.full(len(rows), seed) for seed in (0.25, math.inf)]
-            batches = (rows, seeds[0]), (rows, seeds[1]), (rows[7], -3.0)
-            found.append((out._op, replay(tape, batches)))
-        return found
-
-    ref, fast = map(run, TWINS)
+    ref, fast = (of_special_numbers(mg, data) for mg in TWINS)
     assert fast == ref
 
 
@@ -328,7 +329,7 @@ def test_a_hundred_thousand_rows_have_the_bits_of_the_formulas():
 
 def digest(mg):
     """Of the bits of programs that go through every loop."""
-    found = of_every_operation(mg)
+    found = [*of_every_operation(mg), of_special_numbers(mg, (0.5, 2.0))]
     for activation in ("relu", "tanh", "linear"):
         inputs, _, loss = per_row_loss(mg, activation, [0.0, 0.0, 0.0])
         tape = mg.Tape([loss, *inputs, loss], inputs)
