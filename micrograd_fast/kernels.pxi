@@ -1,0 +1,42 @@
+# The loops in C, and the choice among them.
+
+cdef extern from "kernels.h":
+    cdef enum:
+        BLOCK
+        DOT_SHARED "MG_DOT_SHARED"
+        DOT_SWAPPED "MG_DOT_SWAPPED"
+        TAPE_END "MG_TAPE_END"
+    ctypedef struct Instruction:
+        int32_t op, out, x, y, count
+    ctypedef struct Program:
+        Instruction* code
+        Py_ssize_t length
+        int32_t* terms
+        int32_t constants
+    ctypedef struct Block:
+        double* values
+        double* grads
+        double* shared
+        double* shared_grads
+        Py_ssize_t stride
+        Py_ssize_t rows
+    void (*kernel_forward)(Program*, Block*, int) noexcept nogil
+    void (*kernel_backward)(Program*, Block*, int) noexcept nogil
+    double (*kernel_sum)(double*, Py_ssize_t) noexcept nogil
+    const char* kernel_choose(const char*) noexcept
+
+cdef bytes wanted_cpu = os.environ.get("MICROGRAD_CPU", "").encode()
+cdef const char* cpu = NULL
+if wanted_cpu:
+    cpu = wanted_cpu
+if kernel_choose(cpu) == NULL:
+    raise ImportError(
+        f"MICROGRAD_CPU must be 'plain', 'avx2' or 'avx512' and one that this machine has, "
+        f"got {wanted_cpu.decode()!r}"
+    )
+
+cdef void* memory(size_t size) except NULL:
+    cdef void* out = PyMem_Malloc(size if size else 1)
+    if out == NULL:
+        raise MemoryError
+    return out

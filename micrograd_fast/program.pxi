@@ -1,0 +1,235 @@
+# A program, and how it runs over blocks of rows.
+
+cdef enum:
+    ALIGNMENT = 64  # of block: a cache line, and the widest vector
+    PART = 2048  # instructions and terms, each for the rows of a block
+
+cdef inline Op eager_operation(int32_t op) noexcept nogil:
+    """That of the node which an instruction replays."""
+    return DOT if op == DOT_SHARED or op == DOT_SWAPPED else <Op>op
+
+cdef Py_ssize_t part_of(Instruction* first, Py_ssize_t left, int step) noexcept nogil:
+    """How many of the instructions left, from the first on or back, take some milliseconds."""
+    cdef Py_ssize_t n = 0, steps = 0
+    while n < left and steps < PART:
+        steps += 1 + first[n * step].count
+        n += 1
+    return n
+
+
+@cython.internal
+cdef class Replay:
+    """A program, and the memory in which it runs."""
+
+    cdef Program program
+    cdef double* constants  # as many as program.constants
+    cdef int32_t* outputs
+    cdef int32_t input_count, output_count
+    cdef int32_t term_count
+    cdef int32_t varying_count
+    cdef int32_t shared_count
+    cdef void* storage  # of block
+    cdef Py_ssize_t capacity  # of storage, in rows
+    cdef Block block
+    cdef Py_ssize_t current  # the first row of those whose values are in block, -1 for none
+    cdef Py_ssize_t steps  # since the last look at the clock
+    cdef clock_t next_look  # for a KeyboardInterrupt
+
+    def __dealloc__(self):
+        self.free_program()
+        PyMem_Free(self.storage)
+
+    cdef int allocate(
+        self, Py_ssize_t constants, Py_ssize_t terms, Py_ssize_t outputs, Py_ssize_t length
+    ) except -1:
+        """Room for a program: all of it, or none."""
+        self.constants = <double*>PyMem_Malloc(constants * sizeof(double))
+        self.program.terms = <int32_t*>PyMem_Malloc(terms * sizeof(int32_t))
+        self.outputs = <int32_t*>PyMem_Malloc(outputs * sizeof(int32_t))
+        self.program.code = <Instruction*>PyMem_Malloc(length * sizeof(Instruction))
+        if (
+            self.constants == NULL
+            or self.program.terms == NULL
+            or self.outputs == NULL
+            or self.program.code == NULL
+        ):
+            self.free_program()
+            raise MemoryError
+        return 0
+
+    cdef void free_program(self) noexcept:
+        PyMem_Free(self.constants)
+        PyMem_Free(self.program.terms)
+        PyMem_Free(self.outputs)
+        PyMem_Free(self.program.code)
+        self.constants = NULL
+        self.program.terms = self.outputs = NULL
+        self.program.code = NULL
+
+    cdef int reserve(self, Py_ssize_t rows) except -1:
+        """Room in block for so many rows, up to BLOCK."""
+        cdef Py_ssize_t stride = min(rows, <Py_ssize_t>BLOCK)
+        cdef double* start
+        if self.storage == NULL or stride > self.capacity:
+            PyMem_Free(self.storage)
+            self.storage = NULL
+            self.storage = memory(
+                2 * sizeof(double) * (self.shared_count + self.varying_count * stride) + ALIGNMENT
+            )
+            self.capacity = stride
+        start = <double*>((<size_t>self.storage + ALIGNMENT - 1) & ~<size_t>(ALIGNMENT - 1))
+        self.block.values = start
+        self.block.grads = self.block.values + self.varying_count * stride
+        self.block.shared = self.block.grads + self.varying_count * stride
+        self.block.shared_grads = self.block.shared + self.shared_count
+        self.block.stride = stride
+        return 0
+
+    # A pass goes through a long program in parts, and looks for a KeyboardInterrupt between them.
+
+    cdef int evaluate_rows(self, Table* table, Table* results) except -1 nogil:
+        cdef Py_ssize_t start = 0, i
+        cdef int32_t k, slot
+        while start < table.rows:
+            if start:
+                self.look(self.work())
+            self.load(table, start)
+            self.run_forward(True)
+            self.current = start
+            for k in range(self.output_count):
+                slot = self.outputs[k]
+                for i in range(self.block.rows):
+                    at(results, start + i, k)[0] = (
+                        self.block.shared[~slot] if slot < 0
+                        else self.block.values[slot * self.block.stride + i]
+                    )
+            start += BLOCK
+        return 0
+
+    cdef bint load(self, Table* table, Py_ssize_t start) noexcept nogil:
+        """Put a block's inputs in place; whether they are those of the values at hand."""
+        cdef Py_ssize_t i, k
+        cdef double* row
+        cdef bint same = self.current == start
+        self.block.rows = min(table.rows - start, <Py_ssize_t>BLOCK)
+        for k in range(self.input_count):
+            row = self.block.values + k * self.block.stride
+            for i in range(self.block.rows):
+                same = same and memcmp(row + i, at(table, start + i, k), sizeof(double)) == 0
+                row[i] = read(table, start + i, k)
+        return same
+
+    cdef int differentiate_rows(self, Table* table, Table* seeds, Table* gradient) except -1 nogil:
+        cdef Py_ssize_t start = 0, i, k
+        cdef double* grads = self.block.grads
+        while start < table.rows:
+            if start:
+                self.look(2 * self.work())
+            if not self.load(table, start):
+                self.current = -1
+                self.run_forward(True)
+                self.current = start
+            self.clear_grads()
+            self.sow(seeds, start)
+            self.run_backward_block(start + BLOCK >= table.rows)
+            for k in range(self.input_count):
+                for i in range(self.block.rows):
+                    at(gradient, start + i, k)[0] = grads[k * self.block.stride + i]
+            start += BLOCK
+        return 0
+
+    cdef void sow(self, Table* seeds, Py_ssize_t start) noexcept nogil:
+        """Give the outputs the gradients of a block."""
+        cdef double weights[BLOCK]
+        cdef Py_ssize_t i, n = self.block.rows
+        cdef double* grad
+        cdef int32_t k, slot
+        for k in range(self.output_count):
+            slot = self.outputs[k]
+            for i in range(n):
+                weights[i] = 1.0 if seeds == NULL else read(seeds, start + i, k)
+            if slot < 0:
+                if ~slot >= self.program.constants:
+                    self.block.shared_grads[~slot] += kernel_sum(weights, n)
+                continue
+            grad = self.block.grads + slot * self.block.stride
+            for i in range(n):
+                grad[i] += weights[i]
+
+    cdef list operand_slots(self, Instruction* step):
+        cdef int32_t* terms = self.program.terms + step.y
+        cdef int arity = arity_of(eager_operation(step.op))
+        cdef int swapped = step.op == DOT_SWAPPED
+        if step.op == SUM:
+            return [terms[i] for i in range(step.count)]
+        if arity > 2:
+            return [step.x] + [terms[i ^ swapped] for i in range(2 * step.count)]
+        return [step.x, step.y] if arity == 2 else [step.x]
+
+    cdef inline Py_ssize_t work(self) noexcept nogil:
+        """Steps for a row."""
+        return 1 + self.program.length + self.term_count
+
+    cdef inline int run_forward(self, bint varying) except -1 nogil:
+        if self.work() > PART:
+            return self.forward_in_parts(varying)
+        kernel_forward(&self.program, &self.block, varying)
+        return 0
+
+    cdef inline int run_backward_block(self, bint last) except -1 nogil:
+        if self.work() > PART:
+            return self.backward_in_parts(last)
+        kernel_backward(&self.program, &self.block, last)
+        return 0
+
+    cdef int forward_in_parts(self, bint varying) except -1 nogil:
+        cdef Program part = self.program
+        cdef Instruction* end = part.code + part.length
+        while part.code < end:
+            part.length = part_of(part.code, end - part.code, 1)
+            kernel_forward(&part, &self.block, varying)
+            part.code += part.length
+            self.look(PART)
+        return 0
+
+    cdef int backward_in_parts(self, bint last) except -1 nogil:
+        cdef Program part = self.program
+        cdef Py_ssize_t left = part.length
+        while left:
+            part.length = part_of(self.program.code + left - 1, left, -1)
+            left -= part.length
+            part.code = self.program.code + left
+            kernel_backward(&part, &self.block, last)
+            self.look(PART)
+        return 0
+
+    cdef inline int clear_grads(self) except -1 nogil:
+        """Set the block's gradients to zero, in parts too: memory that is new takes its time."""
+        cdef Py_ssize_t first = 0, n
+        while True:
+            n = min(self.varying_count - first, <Py_ssize_t>PART)
+            memset(
+                self.block.grads + first * self.block.stride, 0,
+                n * self.block.stride * sizeof(double),
+            )
+            first += n
+            if first == self.varying_count:
+                return 0
+            self.look(PART)
+
+    cdef int look(self, Py_ssize_t steps) except -1 nogil:
+        """For a KeyboardInterrupt, where that is due after so many steps more."""
+        self.steps += steps
+        if self.steps < PART:
+            return 0
+        self.steps = 0
+        if clock() < self.next_look:
+            return 0
+        with gil:
+            PyErr_CheckSignals()
+        self.next_look = clock() + CLOCKS_PER_SEC // 50
+        return 0
+
+    cdef inline bint is_long(self, Py_ssize_t rows) noexcept nogil:
+        """Whether rows take longer than to release the GIL."""
+        return rows * self.work() > 2000
