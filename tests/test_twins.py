@@ -61,6 +61,15 @@ CLASSES = [
 every_class = pytest.mark.parametrize(("room", "name"), CLASSES)
 
 
+def test_each_room_of_the_reference_has_a_twin_of_its_name():
+    """As a module, or as a part that the sources of a module include."""
+    sources = Path(__file__).parent.parent / "micrograd_fast"
+    if not (sources / "engine.pyx").exists():
+        pytest.skip("the sources are not beside these tests")
+    twins = {x.stem for x in sources.iterdir() if x.suffix in (".py", ".pyx", ".pxi", ".h")}
+    assert twins >= {room.name for room in pkgutil.iter_modules(micrograd_ref.__path__)}
+
+
 def test_the_rooms_are_there():
     assert {"engine", "losses", "nn", "optim", "graph", "checks"} <= set(ROOMS)
 
