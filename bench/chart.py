@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from .measure import package_of
 from .report import figure as text_of
 
-# Ours in green, the usual ways of pure Python in red, the rest in grey.
-COLOURS = {
+# Ours in green, the usual ways of pure Python in red, the rest in gray.
+COLORS = {
     "micrograd_fast": "#0b6e4f",
     "micrograd_ref": "#7fb69e",
     "micrograd": "#c8553d",
@@ -65,17 +65,17 @@ def bars(axis, rows):
         [ratio - 1 for ratio, _ in rows],
         left=1,
         height=0.72,
-        color=[COLOURS.get(package_of(name), OTHERS) for name in names],
+        color=[COLORS.get(package_of(name), OTHERS) for name in names],
     )
     axis.set_xscale("log")
-    axis.axvline(1, color=COLOURS["micrograd_fast"], linewidth=1.2)
+    axis.axvline(1, color=COLORS["micrograd_fast"], linewidth=1.2)
     axis.set_yticks(range(len(rows)), names)
     axis.invert_yaxis()
     axis.tick_params(axis="y", length=0)
     axis.spines[["top", "right", "left"]].set_visible(False)
     for i, (ratio, row) in enumerate(rows):
         if row["contestant"] == "micrograd_fast":
-            axis.plot(1, i, "D", color=COLOURS["micrograd_fast"], markersize=5)
+            axis.plot(1, i, "D", color=COLORS["micrograd_fast"], markersize=5)
         axis.annotate(
             text_of(row),
             (ratio, i),
