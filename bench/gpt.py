@@ -36,40 +36,31 @@ RATE, STEPS = 0.01, 1000
 
 
 def task(step, numbers, note=""):
-    """The Task of step(name, rate), which trains on a name and returns the loss.
+    """The Task of step(rate, name), which trains on a name and returns the loss.
 
-    numbers() are the parameters and then their gradients.
+    numbers() are the parameters and their gradients.
     """
-    names = itertools.cycle([name for name in read_names() if len(name) == 6])
     rates = (RATE * (1 - k % STEPS / STEPS) for k in itertools.count())
+    names = itertools.cycle([name for name in read_names() if len(name) == 6])
 
     def run():
-        return step(next(names), next(rates))
+        return step(next(rates), next(names))
 
-    return Task(run, [run(), run(), run(), *numbers()], note=note)
-
-
-def of_values(params):
-    return [p.data for p in params] + [p.grad for p in params]
+    return Task(run, [run(), run(), run(), numbers()], note=note)
 
 
-def of_arrays(params, grads):
-    return [x for arrays in (params, grads) for array in arrays for x in array.ravel().tolist()]
+def of_values(model, Adam, forward, note=""):
+    params = model.parameters()
+    step = python.by_optimizer(Adam(params, lr=RATE), forward)
+    return task(step, lambda: [[p.data for p in params], [p.grad for p in params]], note)
 
 
 def eager(model, Adam):
-    params = model.parameters()
-    optimizer = Adam(params, lr=RATE)
-
-    def step(name, rate):
+    def forward(name):
         loss = model.loss(name)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.lr = rate
-        optimizer.step()
-        return loss.data
+        return loss.data, loss.backward
 
-    return task(step, lambda: of_values(params))
+    return of_values(model, Adam, forward)
 
 
 def plain(mg):
@@ -82,19 +73,12 @@ def fused(mg):
 
 def tape(mg):
     model = GPT(mg.Value, mg.dot, mg.sum)
-    params = model.parameters()
-    optimizer = mg.Adam(params, lr=RATE)
     recorded = RecordedLoss(mg, model)
 
-    def step(name, rate):
-        loss = recorded.forward(name)
-        optimizer.zero_grad()
-        recorded.backward()
-        optimizer.lr = rate
-        optimizer.step()
-        return loss
+    def forward(name):
+        return recorded.forward(name), recorded.backward
 
-    return task(step, lambda: of_values(params), note="recorded once for each length")
+    return of_values(model, mg.Adam, forward, note="recorded once for each length")
 
 
 def torch_arrays(torch):
@@ -106,7 +90,7 @@ def torch_arrays(torch):
     }
     optimizer = torch.optim.Adam(m.values(), lr=RATE, fused=True)
 
-    def normalise(x):
+    def normalize(x):
         return rms_norm(x, (WIDTH,), eps=EPSILON)
 
     def heads(x):
@@ -114,14 +98,14 @@ def torch_arrays(torch):
 
     def compute_loss(tokens):
         x = m["token"][tokens[:-1]] + m["position"][: len(tokens) - 1]
-        y = normalise(x)
+        y = normalize(x)
         query, key, value = (heads(linear(y, m[name])) for name in ("query", "key", "value"))
         read = scaled_dot_product_attention(query, key, value, is_causal=True)
         x = x + linear(read.transpose(0, 1).reshape(-1, WIDTH), m["mix"])
-        x = x + linear(linear(normalise(x), m["up"]).relu(), m["down"])
-        return cross_entropy(linear(normalise(x), m["logits"]), tokens[1:])
+        x = x + linear(linear(normalize(x), m["up"]).relu(), m["down"])
+        return cross_entropy(linear(normalize(x), m["logits"]), tokens[1:])
 
-    def step(name, rate):
+    def step(rate, name):
         loss = compute_loss(torch.tensor(encode(name)))
         optimizer.zero_grad()
         loss.backward()
@@ -129,35 +113,35 @@ def torch_arrays(torch):
         optimizer.step()
         return loss.item()
 
-    return task(step, lambda: of_arrays(m.values(), [p.grad for p in m.values()]))
+    return task(step, lambda: [list(m.values()), [p.grad for p in m.values()]])
 
 
 def array_loss(np, m, tokens):
     """The loss in terms of a numpy that can be differentiated: autograd's or jax's."""
     n = len(tokens) - 1
 
-    def normalise(x):
+    def normalize(x):
         return x * (np.mean(x * x, axis=1, keepdims=True) + EPSILON) ** -0.5
 
     def heads(x):
         return np.swapaxes(np.reshape(x, (n, HEADS, HEAD)), 0, 1)
 
     x = m["token"][tokens[:-1]] + m["position"][:n]
-    y = normalise(x)
+    y = normalize(x)
     query, key, value = (heads(y @ m[name].T) for name in ("query", "key", "value"))
     scores = query @ np.swapaxes(key, 1, 2) * HEAD**-0.5
     scores = np.where(np.tri(n, dtype=bool), scores, -np.inf)
     powers = np.exp(scores - np.max(scores, axis=2, keepdims=True))
     read = powers / np.sum(powers, axis=2, keepdims=True) @ value
     x = x + np.reshape(np.swapaxes(read, 0, 1), (n, WIDTH)) @ m["mix"].T
-    x = x + np.maximum(normalise(x) @ m["up"].T, 0.0) @ m["down"].T
-    logits = normalise(x) @ m["logits"].T
+    x = x + np.maximum(normalize(x) @ m["up"].T, 0.0) @ m["down"].T
+    logits = normalize(x) @ m["logits"].T
     logits = logits - np.max(logits, axis=1, keepdims=True)
     right = logits[np.arange(n), tokens[1:]]
     return np.mean(np.log(np.sum(np.exp(logits), axis=1)) - right)
 
 
-def adam(step, rate, p, grad, mean, square):
+def adam(step, rate, grad, p, mean, square):
     """One matrix's update, for step = 1, 2, ...: the new p, mean and square."""
     mean = 0.9 * mean + 0.1 * grad
     square = 0.999 * square + 0.001 * (grad * grad)
@@ -168,53 +152,46 @@ def adam(step, rate, p, grad, mean, square):
 def arrays(package, note=""):
     """With a numpy that can be differentiated: autograd's, or JAX's, which is compiled."""
     np = package.numpy
-    m = {name: np.array(rows) for name, rows in first_numbers().items()}
-    means = squares = {name: np.zeros_like(p) for name, p in m.items()}
-    steps, grads = itertools.count(1), {}
+    numbers = first_numbers()
+    zeros = {name: np.zeros_like(np.array(rows)) for name, rows in numbers.items()}
+    state = {name: (np.array(numbers[name]), zero, zero) for name, zero in zeros.items()}
+    steps, grads = itertools.count(1), zeros
 
-    def update(k, rate, m, means, squares, tokens):
+    def update(k, rate, state, tokens):
+        m = {name: p for name, (p, _, _) in state.items()}
         loss, grads = package.value_and_grad(lambda m: array_loss(np, m, tokens))(m)
-        new = {key: adam(k, rate, m[key], grads[key], means[key], squares[key]) for key in m}
-        return loss, grads, *({key: new[key][i] for key in m} for i in range(3))
+        return loss, grads, {name: adam(k, rate, grads[name], *state[name]) for name in m}
 
     if hasattr(package, "jit"):
         update = package.jit(update)
 
-    def step(name, rate):
-        nonlocal grads, m, means, squares
-        k, tokens = float(next(steps)), np.array(encode(name))
-        loss, grads, m, means, squares = update(k, rate, m, means, squares, tokens)
+    def step(rate, name):
+        nonlocal grads, state
+        loss, grads, state = update(float(next(steps)), rate, state, np.array(encode(name)))
         return float(loss)
 
-    def numbers():
-        names = list(first_numbers())  # JAX sorts its own
-        return of_arrays([m[key] for key in names], [grads[key] for key in names])
+    def found():  # JAX sorts its own names
+        return [state[name][0] for name in numbers], [grads[name] for name in numbers]
 
-    return task(step, numbers, note)
+    return task(step, found, note)
 
 
-WORKLOADS = [
-    Workload(
-        name="gpt",
-        title="a GPT of 4,080 parameters: one training step on a name of six letters",
-        per="step",
-        baselines=["python"],
-        memory=True,
-        contestants=[
-            ("micrograd_fast", plain),
-            ("micrograd_fast, fused", fused),
-            ("micrograd_fast, Tape", tape),
-            ("micrograd_ref", plain),
-            ("micrograd_ref, fused", fused),
-            ("micrograd_ref, Tape", tape),
-            ("python", plain),
-            ("micrograd", "has no exp and no log"),
-            ("minigrad", "has no exp and no log"),
-            ("torch", torch_arrays),
-            ("autograd", arrays),
-            ("jax.jit", arrays, "compiled once for each length"),
-            ("xad", "its numbers have functions, not the methods of a Value"),
-            ("casadi", "symbolic: it does not train by eager scalar code"),
-        ],
-    )
+CONTESTANTS = [
+    ("micrograd_fast", plain),
+    ("micrograd_fast, fused", fused),
+    ("micrograd_fast, Tape", tape),
+    ("micrograd_ref", plain),
+    ("micrograd_ref, fused", fused),
+    ("micrograd_ref, Tape", tape),
+    ("python", plain),
+    ("micrograd", "has no exp and no log"),
+    ("minigrad", "has no exp and no log"),
+    ("torch", torch_arrays),
+    ("autograd", arrays),
+    ("jax.jit", arrays, "compiled once for each length"),
+    ("xad", "its numbers have functions, not the methods of a Value"),
+    ("casadi", "symbolic: it does not train by eager scalar code"),
 ]
+
+TITLE = "a GPT of 4,080 parameters: one training step on a name of six letters"
+WORKLOADS = [Workload("gpt", TITLE, "step", CONTESTANTS, baselines=["python"], memory=True)]

@@ -15,7 +15,7 @@ import re
 import statistics
 import struct
 import timeit
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -33,16 +33,19 @@ MODULES = {
 class Task(NamedTuple):
     """One contestant's work, set up and ready to run.
 
-    run: what is timed, a function of no arguments or a statement (with `setup` before it).
-    result: what it computed; the contestants must agree on it before they are timed.
-    units: how many nodes, terms, ... one run handles; times are given for one.
-    note: what sets this contestant apart in the table.
-    bytes: for a workload that weighs and does not time, the figure itself.
+    run: what is timed, a function of no arguments, or a statement; then `setup` runs before it, and
+        both may use `names`.
+    result: what it computed, numbers in sequences and arrays as they come; what run() returns, if
+        not given. The contestants must agree on it before they are timed.
+    units: how many nodes, terms, ... one run handles; figures are given for one.
+    note: what sets this contestant apart in the table, besides the units.
+    bytes: for a workload that weighs and does not time, the weight of all units.
     """
 
     run: Callable[[], object] | str
-    result: Sequence[float]
+    result: Iterable[Any] | None = None
     setup: str = ""
+    names: dict[str, Any] | None = None
     units: int = 1
     note: str = ""
     bytes: float | None = None
@@ -65,6 +68,11 @@ class Workload(NamedTuple):
     contestants: Sequence[tuple[Any, ...]]
     baselines: Sequence[str] = ()
     memory: bool = False
+
+
+def each(names: Sequence[str], *rest: Any) -> list[tuple[Any, ...]]:
+    """The rows of contestants that differ in nothing but their names."""
+    return [(name, *rest) for name in names]
 
 
 @dataclass
@@ -134,13 +142,15 @@ def _serve(connection: Any, module: str, index: int, contestant: str) -> None:
             importlib.import_module("numpy.random")
         package = importlib.import_module(MODULES.get(name, name))
         before = _memory("VmRSS")  # with the packages' own weight, which is not the work's
-        rows = importlib.import_module(module).WORKLOADS[index].contestants
-        prepare, *arguments = next(rest for row, *rest in rows if row == contestant)
+        workload = importlib.import_module(module).WORKLOADS[index]
+        prepare, *arguments = next(row[1:] for row in workload.contestants if row[0] == contestant)
         task = prepare(package, *arguments)
-        result = [float(x) for x in task.result]
-        connection.send((result, task.units, task.note, task.bytes))
+        result = list(_numbers(task.run() if task.result is None else task.result))
+        size = f"{task.units:,} {workload.per}s" if task.units > 1 else ""
+        note = ", ".join(filter(None, [size, task.note]))
+        connection.send((result, task.units, note, task.bytes and task.bytes / task.units))
         # timeit turns the garbage collector off; users have it on.
-        timer = timeit.Timer(task.run, "import gc; gc.enable()\n" + task.setup)
+        timer = timeit.Timer(task.run, "import gc; gc.enable()\n" + task.setup, globals=task.names)
         for message in iter(connection.recv, "stop"):
             if message == "peak":
                 peak = _memory("VmHWM")
@@ -156,6 +166,17 @@ def _serve(connection: Any, module: str, index: int, contestant: str) -> None:
     finally:
         connection.close()
         os._exit(0)  # what a contestant left behind may take long to free
+
+
+def _numbers(result: Any) -> Iterator[float]:
+    """The numbers in nested sequences and arrays, in order."""
+    if hasattr(result, "tolist"):
+        result = result.tolist()
+    if isinstance(result, Iterable):
+        for part in result:
+            yield from _numbers(part)
+    else:
+        yield float(result)
 
 
 def _memory(of: str) -> int | None:

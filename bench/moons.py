@@ -13,7 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from .measure import Task, Workload
+from .measure import Task, Workload, each
+from .python import by_optimizer
 from .scalars import scalars
 
 ALPHA = 1e-4
@@ -35,16 +36,16 @@ def two_moons(n=100, noise=0.1, seed=1337):
 def weights():
     """A matrix and a bias for each layer, drawn as MLP(2, [16, 16, 1]) draws them."""
     random.seed(1337)
-    layers = []
-    for nin, nout in SIZES:
-        W = np.array([[random.uniform(-1, 1) for _ in range(nin)] for _ in range(nout)])
-        layers.append((W, np.zeros(nout)))
-    return layers
+    draw = random.uniform
+    return [
+        (np.array([[draw(-1, 1) for _ in range(nin)] for _ in range(nout)]), np.zeros(nout))
+        for nin, nout in SIZES
+    ]
 
 
 def in_order(layers):
-    """Matrices and biases as one list, neuron by neuron, as MLP.parameters() has them."""
-    return [x for W, b in layers for x in np.column_stack([W, b]).ravel().tolist()]
+    """All numbers of the layers, neuron by neuron, as MLP.parameters() has them."""
+    return np.concatenate([np.column_stack(layer).ravel() for layer in layers])
 
 
 def task(step, numbers, note=""):
@@ -54,14 +55,20 @@ def task(step, numbers, note=""):
     def run():
         return step(next(rates))
 
-    return Task(run, [run(), run(), *numbers()], note=note)
+    return Task(run, [run(), run(), numbers()], note=note)
 
 
-def demo(Value, MLP):
+def demo(package, activation):
     """The demo's code, https://github.com/karpathy/micrograd/blob/master/demo.ipynb."""
     X, y = two_moons()
+    Value = package.Value
     random.seed(1337)
-    model = MLP(2, [16, 16, 1])
+    if package.__name__ == "micrograd.engine":
+        from micrograd.nn import MLP
+
+        model = MLP(2, [16, 16, 1])
+    else:
+        model = package.MLP(2, [16, 16, 1], activation)
 
     def step(learning_rate):
         # forward
@@ -84,56 +91,41 @@ def demo(Value, MLP):
     return task(step, lambda: [p.data for p in model.parameters()])
 
 
-def original(micrograd):
-    from micrograd.nn import MLP
-
-    return demo(micrograd.Value, MLP)
-
-
-def twin(mg, activation):
-    return demo(mg.Value, partial(mg.MLP, activation=activation))
-
-
 def fused(mg, activation):
     """The same step with what the twins offer for it."""
     X, y = (array.tolist() for array in two_moons())
     random.seed(1337)
     model = mg.MLP(2, [16, 16, 1], activation)
     params = model.parameters()
-    optimizer = mg.SGD(params, lr=1.0)
 
-    def step(rate):
+    def forward():
         losses = [(1 - yi * model(xi)).relu() for xi, yi in zip(X, y, strict=True)]
         loss = mg.sum(losses) * (1.0 / len(losses)) + ALPHA * mg.dot(params, params)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.lr = rate
-        optimizer.step()
-        return loss.data
+        return loss.data, loss.backward
 
-    return task(step, lambda: [p.data for p in params])
+    return task(by_optimizer(mg.SGD(params, lr=1.0), forward), lambda: [p.data for p in params])
+
+
+def one_point(mg, activation="relu"):
+    """The graph of one point, to record: the parameters, the inputs, the hinge loss."""
+    random.seed(1337)
+    model = mg.MLP(2, [16, 16, 1], activation)
+    *x, y = inputs = [mg.Value(0.0) for _ in range(3)]
+    return model.parameters(), inputs, (1 - y * model(x)).relu()
 
 
 def tape(mg, activation):
     """The same step with the graph of one point, recorded once. The L2 term is in it."""
     points = np.column_stack(two_moons())
     share = np.full(len(points), 1 / len(points))
-    random.seed(1337)
-    model = mg.MLP(2, [16, 16, 1], activation)
-    params = model.parameters()
-    xs, label = [mg.Value(0.0), mg.Value(0.0)], mg.Value(0.0)
-    loss = (1 - label * model(xs)).relu() + ALPHA * mg.dot(params, params)
-    recorded = mg.Tape(loss, inputs=[*xs, label])
-    optimizer = mg.SGD(params, lr=1.0)
+    params, inputs, loss = one_point(mg, activation)
+    recorded = mg.Tape(loss + ALPHA * mg.dot(params, params), inputs)
 
-    def step(rate):
+    def forward():
         losses = recorded.forward(points)
-        optimizer.zero_grad()
-        recorded.backward(share)
-        optimizer.lr = rate
-        optimizer.step()
-        return float(losses @ share)
+        return float(losses @ share), partial(recorded.backward, share)
 
+    step = by_optimizer(mg.SGD(params, lr=1.0), forward)
     return task(step, lambda: [p.data for p in params], note="recorded once")
 
 
@@ -164,10 +156,8 @@ def numpy_by_hand(_, activation):
 
 
 def torch_arrays(torch, activation):
-    from torch.nn.functional import linear
-
-    activate = {"relu": torch.relu, "tanh": torch.tanh}[activation]
-    X, y = (torch.tensor(array, dtype=torch.float64) for array in two_moons())
+    activate, linear = getattr(torch, activation), torch.nn.functional.linear
+    X, y = map(torch.tensor, two_moons())
     layers = [[torch.tensor(array, requires_grad=True) for array in layer] for layer in weights()]
     parameters = [p for layer in layers for p in layer]
 
@@ -220,30 +210,28 @@ def arrays(package, activation, note=""):
 
 
 def xad_scalars(xad, activation):
-    from xad.math import max, tanh
+    from xad.math import tanh
 
-    activate = {"relu": lambda x: max(x, 0.0), "tanh": tanh}[activation]
+    number = scalars(xad)
+    activate = number.relu if activation == "relu" else tanh
     X, y = (array.tolist() for array in two_moons())
-    numbers = in_order(weights())
-
-    def neuron(params, x):
-        w = [next(params) for _ in x]
-        return sum((wi * xi for wi, xi in zip(w, x, strict=True)), next(params))
+    numbers = in_order(weights()).tolist()
 
     def model(params, x):
         params = iter(params)
-        for _, nout in SIZES[:-1]:
-            x = [activate(neuron(params, x)) for _ in range(nout)]
-        return neuron(params, x)
+        for _, nout in SIZES:
+            scores = [sum([next(params) * xi for xi in x]) + next(params) for _ in range(nout)]
+            x = [activate(score) for score in scores]
+        return scores[0]
 
     def compute_loss(*params):
-        losses = [max(1 - yi * model(params, xi), 0.0) for xi, yi in zip(X, y, strict=True)]
+        losses = [number.relu(1 - yi * model(params, xi)) for xi, yi in zip(X, y, strict=True)]
         return sum(losses) * (1.0 / len(losses)) + ALPHA * sum(p * p for p in params)
 
-    differentiate = scalars(xad).differentiate(compute_loss, numbers)
+    differentiate = number.differentiate(compute_loss, len(numbers))
 
     def step(rate):
-        loss, *grads = differentiate()
+        loss, *grads = differentiate(*numbers)
         numbers[:] = [p - rate * grad for p, grad in zip(numbers, grads, strict=True)]
         return loss
 
@@ -251,9 +239,9 @@ def xad_scalars(xad, activation):
 
 
 def casadi_matrices(casadi, activation):
-    activate = {"relu": lambda x: casadi.fmax(x, 0.0), "tanh": casadi.tanh}[activation]
+    activate = scalars(casadi).relu if activation == "relu" else casadi.tanh
     X, y = two_moons()
-    numbers = np.array(in_order(weights()))
+    numbers = in_order(weights())
     params = casadi.MX.sym("params", len(numbers))
     h, end = casadi.DM(X.T), 0
     for nin, nout in SIZES:
@@ -275,15 +263,11 @@ def casadi_matrices(casadi, activation):
 
 
 def contestants(activation):
-    tanh = activation == "tanh"
     return [
-        ("micrograd_fast", twin, activation),
-        ("micrograd_fast, fused", fused, activation),
-        ("micrograd_fast, Tape", tape, activation),
-        ("micrograd_ref", twin, activation),
-        ("micrograd_ref, fused", fused, activation),
-        ("micrograd_ref, Tape", tape, activation),
-        ("micrograd", "has no tanh") if tanh else ("micrograd", original),
+        *each(["micrograd_fast", "micrograd_ref"], demo, activation),
+        *each(["micrograd_fast, fused", "micrograd_ref, fused"], fused, activation),
+        *each(["micrograd_fast, Tape", "micrograd_ref, Tape"], tape, activation),
+        ("micrograd", demo, activation) if activation == "relu" else ("micrograd", "has no tanh"),
         ("numpy, by hand", numpy_by_hand, activation),
         ("torch", torch_arrays, activation),
         ("autograd", arrays, activation),
@@ -294,20 +278,9 @@ def contestants(activation):
     ]
 
 
+TITLE = "micrograd's moons demo: one step on 100 points, MLP 2-16-16-1"
+TANH = "the moons demo with tanh in place of relu"
 WORKLOADS = [
-    Workload(
-        name="moons",
-        title="micrograd's moons demo: one step on 100 points, MLP 2-16-16-1",
-        per="step",
-        baselines=["micrograd"],
-        memory=True,
-        contestants=contestants("relu"),
-    ),
-    Workload(
-        name="moons_tanh",
-        title="the moons demo with tanh in place of relu",
-        per="step",
-        baselines=["torch"],
-        contestants=contestants("tanh"),
-    ),
+    Workload("moons", TITLE, "step", contestants("relu"), ["micrograd"], memory=True),
+    Workload("moons_tanh", TANH, "step", contestants("tanh"), ["torch"]),
 ]

@@ -6,68 +6,39 @@ The loop is timeit's and its own cost stays in the figures, for floats and Value
 from typing import NamedTuple
 
 from .measure import Task, Workload
+from .scalars import scalars
 
 
 class Written(NamedTuple):
-    """How a package writes things: operands a = 2 and b = 3, and what is not as Values have it."""
+    """How a package writes what is not as Values have it, on operands a = 2 and b = 3."""
 
-    setup: str
+    imports: str = ""
     leaf: str = "Value(1.0)"
     relu: str = "a.relu()"
     number: str = "({}).data"
 
 
-VALUES = "from {} import Value; a, b = Value(2.0), Value(3.0)"
 PACKAGES = {
-    "micrograd_fast": Written(VALUES.format("micrograd_fast")),
-    "micrograd_ref": Written(VALUES.format("micrograd_ref")),
-    "micrograd": Written(VALUES.format("micrograd.engine")),
-    "minigrad": Written(VALUES.format("minigrad")),
-    "torch": Written(
-        """
-import torch
-a, b = (torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (2.0, 3.0))
-""",
-        leaf="torch.tensor(1.0, dtype=torch.float64, requires_grad=True)",
-        relu="torch.relu(a)",
-        number="({}).item()",
-    ),
+    "micrograd_fast": Written(),
+    "micrograd_ref": Written(),
+    "micrograd": Written(),
+    "minigrad": Written(),
+    "torch": Written("import torch", "torch.tensor(1.0, dtype=torch.float64, requires_grad=True)"),
     "autograd": Written(
-        """
-import autograd.numpy as np
-from autograd.core import VJPNode
-from autograd.tracer import new_box
-a, b = (new_box(x, 0, VJPNode.new_root()) for x in (2.0, 3.0))
-""",
-        leaf="new_box(1.0, 0, VJPNode.new_root())",
-        relu="np.maximum(a, 0.0)",
+        "from autograd import core, numpy, tracer",
+        leaf="tracer.new_box(1.0, 0, core.VJPNode.new_root())",
+        relu="numpy.maximum(a, 0.0)",
         number="({})._value",
     ),
-    "jax": Written(
-        """
-from jax.nn import relu
-from jax.numpy import float64 as Value
-a, b = Value(2.0), Value(3.0)
-""",
-        relu="relu(a)",
-        number="float({})",
-    ),
+    "jax": Written("from jax.nn import relu", relu="relu(a)", number="float({})"),
     "xad": Written(
-        """
-from xad.adj_1st import Real as Value, Tape
-from xad.math import max
-tape = Tape()
-tape.activate()
-a, b = Value(2.0), Value(3.0)
-tape.registerInput(a)
-tape.registerInput(b)
-tape.newRecording()
-""",
+        "from xad.adj_1st import Real; from xad.math import max",
+        leaf="Real(1.0)",
         relu="max(a, 0.0)",
         number="({}).getValue()",
     ),
     "casadi": Written(
-        "import casadi; a, b = casadi.SX.sym('a'), casadi.SX.sym('b')",
+        "import casadi",
         leaf="casadi.SX(1.0)",
         relu="casadi.fmax(a, 0.0)",
         number="float(casadi.Function('f', [a, b], [{}])(2.0, 3.0))",
@@ -75,11 +46,14 @@ tape.newRecording()
 }
 
 
-def inline(_, written, statement):
+def inline(package, written, statement):
     """A statement, and what it gives after the set-up."""
-    names = {}
-    exec(written.setup, names)
-    return Task(statement, [eval(written.number.format(statement), names)], setup=written.setup)
+    names = {"leaf": scalars(package).leaf}
+    setup = f"{written.imports}\nValue, a, b = leaf, leaf(2.0), leaf(3.0)"
+    known = dict(names)
+    exec(setup, known)
+    result = [eval(written.number.format(statement), known)]
+    return Task(statement, result, setup=setup, names=names)
 
 
 def operation(name, result, of=lambda written, name: name):
@@ -87,16 +61,12 @@ def operation(name, result, of=lambda written, name: name):
 
     of: how a package writes it, where that is not as Values do.
     """
-    return Workload(
-        name=name,
-        title=f"one operation, {name}, beside an addition of floats",
-        per="operation",
-        baselines=["float a + b", "micrograd"],
-        contestants=[
-            ("float a + b", lambda _: Task("a + b", [result], setup="a, b = 2.0, 3.0")),
-            *((package, inline, row, of(row, name)) for package, row in PACKAGES.items()),
-        ],
-    )
+    title = f"one operation, {name}, beside an addition of floats"
+    contestants = [
+        ("float a + b", lambda _: Task("a + b", [result], setup="a, b = 2.0, 3.0")),
+        *((package, inline, row, of(row, name)) for package, row in PACKAGES.items()),
+    ]
+    return Workload(name, title, "operation", contestants, ["float a + b", "micrograd"])
 
 
 WORKLOADS = [

@@ -1,4 +1,4 @@
-"""What one writes in Python alone, made for speed: a Value like micrograd's, and Adam."""
+"""What one writes in Python alone, made for speed: a Value like micrograd's, Adam, and its use."""
 
 import math
 
@@ -87,3 +87,17 @@ class Adam:
             square = self.square[i] = beta2 * self.square[i] + (1 - beta2) * (g * g)
             root = math.sqrt(square / correction2)
             p.data -= self.lr * (mean / correction1) / (root + self.eps)
+
+
+def by_optimizer(optimizer, forward):
+    """A step of training; forward(...) gives the loss, and what then goes backward."""
+
+    def step(rate, *example):
+        loss, backward = forward(*example)
+        optimizer.zero_grad()
+        backward()
+        optimizer.lr = rate
+        optimizer.step()
+        return loss
+
+    return step

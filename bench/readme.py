@@ -1,6 +1,8 @@
 """The graph of micrograd's README: built, differentiated and freed."""
 
-from .measure import Task, Workload
+from functools import partial
+
+from .measure import Task, Workload, each
 from .scalars import scalars
 
 A, B = -4.0, 2.0
@@ -31,41 +33,23 @@ def with_values(mg):
         g.backward()
         return g.data, a.grad, b.grad
 
-    return Task(run, run())
+    return Task(run)
 
 
-def differentiated(package):
-    """The others, each in its own way."""
+def differentiated(package, how="differentiate", note=""):
+    """The others, each in its own way; those that record take the graph before it is timed."""
     number = scalars(package)
-    run = number.differentiate(lambda a, b: graph(a, b, number.relu), (A, B))
-    return Task(run, run())
+    run = getattr(number, how)(lambda a, b: graph(a, b, number.relu), 2)
+    return Task(partial(run, A, B), note=note)
 
 
-def recorded(package, note):
-    """Those that take the graph once, before it is timed."""
-    number = scalars(package)
-    run = number.record(lambda a, b: graph(a, b, number.relu), (A, B))
-    return Task(run, run(), note=note)
-
-
-WORKLOADS = [
-    Workload(
-        name="readme",
-        title="micrograd's README graph: build, backward, free",
-        per="graph",
-        baselines=["micrograd"],
-        contestants=[
-            ("micrograd_fast", with_values),
-            ("micrograd_ref", with_values),
-            ("micrograd", with_values),
-            ("minigrad", with_values),
-            ("torch", differentiated),
-            ("autograd", differentiated),
-            ("jax", differentiated),
-            ("jax.jit", recorded, "compiled once"),
-            ("xad", differentiated),
-            ("casadi", differentiated),
-            ("casadi, recorded", recorded, "built once"),
-        ],
-    )
+CONTESTANTS = [
+    *each(["micrograd_fast", "micrograd_ref", "micrograd"], with_values),
+    ("minigrad", "computes another value for this graph"),
+    ("jax.jit", differentiated, "record", "compiled once"),
+    *each(["torch", "autograd", "jax", "xad", "casadi"], differentiated),
+    ("casadi, recorded", differentiated, "record", "built once"),
 ]
+
+TITLE = "micrograd's README graph: build, backward, free"
+WORKLOADS = [Workload("readme", TITLE, "graph", CONTESTANTS, baselines=["micrograd"])]

@@ -6,116 +6,89 @@ products, powers, quotients, relus and tanhs, nodes that are shared and chains t
 differ, so that none takes minutes; times are for one node, results compared on 500 operations.
 """
 
-import random
-from collections import deque
+from functools import partial
 
+from . import random_dag
 from .measure import Task, Workload
+from .random_dag import LEAVES, leaves, random_lines, written_out
+from .scalars import CHECKED, scalars
 
-INPUTS = 32
-CHECKED = 500
-
-
-def graph(xs, operations, relu, tanh, seed=0):
-    """The graph's output, and the number of its nodes with those of the inputs and constants."""
-    rng = random.Random(seed)
-    found, unread = list(xs), deque(xs)
-    nodes = len(found)
-    for _ in range(operations):
-        a = unread.popleft()  # so that the output depends on every operation
-        b, c = rng.choice(found), rng.choice(found)
-        kind = rng.randrange(7)
-        if kind == 0:
-            out, made = (a + b) * 0.5, 3
-        elif kind == 1:
-            out, made = (a - b) * 0.5, 3
-        elif kind == 2:
-            out, made = a * b, 1
-        elif kind == 3:
-            out, made = relu(a), 1
-        elif kind == 4:
-            out, made = tanh(a * b + b * c + a), 5
-        elif kind == 5:
-            out, made = a**2, 1
-        else:
-            out, made = a / (b**2 + 1.0), 4
-        found.append(out)
-        unread.append(out)
-        nodes += made
-    return sum(unread, 0.0), nodes + 1 + len(unread)
+OPERATIONS = random_dag.OPERATIONS | {
+    "tanh({} * {} + {} * {} + {})": 5,
+    "{}**2": 1,
+    "{} / ({}**2 + 1.0)": 3,
+}
 
 
-def inputs():
-    rng = random.Random(1)
-    return [rng.uniform(-1, 1) for _ in range(INPUTS)]
+def recording(length, graph_of, record, differentiate, note=""):
+    """The Task of record(*graph_of(lines)); differentiate takes a graph too, and gives numbers."""
+    checked, _ = random_lines(CHECKED, OPERATIONS)
+    lines, nodes = random_lines(length, OPERATIONS)
+    run = partial(record, *graph_of(lines))
+    return Task(run, differentiate(*graph_of(checked)), units=nodes, note=note)
 
 
-def tape(mg, operations):
-    def grown(operations):
-        xs = [mg.Value(x) for x in inputs()]
-        return xs, *graph(xs, operations, mg.Value.relu, mg.Value.tanh)
-
-    xs, out, _ = grown(CHECKED)
-    checked = mg.Tape(out, inputs=xs)
-    value = checked.forward(inputs())
-    checked.backward()
-    xs, out, nodes = grown(operations)
-    result = [value, *checked.input_grad]
-    return Task(lambda: mg.Tape(out, inputs=xs), result, units=nodes, note=f"{nodes:,} nodes")
+def grown(lines, xs, **functions):
+    """The last line's result, the lines run one by one: to compile all takes much memory."""
+    names = functions | {f"v{i}": x for i, x in enumerate(xs)}
+    for line in lines:
+        exec(line, names)
+    return names[lines[-1].split()[0]]
 
 
-def traced(jax, operations, compiled=False):
-    def differentiate(operations):
-        def program(*xs):
-            return graph(xs, operations, jax.nn.relu, jax.numpy.tanh)[0]
+def tape(mg, length):
+    def graph_of(lines):
+        xs = [mg.Value(x) for x in leaves()]
+        return grown(lines, xs, relu=mg.Value.relu, tanh=mg.Value.tanh), xs
 
-        return jax.value_and_grad(program, argnums=tuple(range(INPUTS)))
+    def differentiate(out, xs):
+        tape = mg.Tape(out, xs)
+        value = tape.forward(leaves())
+        tape.backward()
+        return value, tape.input_grad
 
-    value, grads = differentiate(CHECKED)(*inputs())
-    timed = differentiate(operations)
-    _, nodes = graph(inputs(), operations, abs, abs)
+    return recording(length, graph_of, mg.Tape, differentiate)
 
-    def run():
+
+def traced(jax, length, note):
+    def graph_of(lines):
+        program = written_out(lines, relu=jax.nn.relu, tanh=jax.numpy.tanh)
+        return (jax.value_and_grad(program, argnums=tuple(range(LEAVES))),)
+
+    def record(program):
         jax.clear_caches()  # of the traces so far
-        if compiled:
-            return jax.jit(timed).lower(*inputs()).compile()
-        return jax.make_jaxpr(timed)(*inputs())
+        if note == "compiled too":
+            return jax.jit(program).lower(*leaves()).compile()
+        return jax.make_jaxpr(program)(*leaves())
 
-    note = f"{nodes:,} nodes, " + ("compiled too" if compiled else "traced only")
-    return Task(run, [value, *grads], units=nodes, note=note)
+    return recording(length, graph_of, record, lambda program: program(*leaves()), note)
 
 
-def function(casadi, operations):
-    def relu(x):
-        return casadi.fmax(x, 0.0)
+def function(casadi, length):
+    def graph_of(lines):
+        xs = casadi.SX.sym("xs", LEAVES)
+        relu = scalars(casadi).relu
+        return grown(lines, casadi.vertsplit(xs), relu=relu, tanh=casadi.tanh), xs
 
-    def grown(operations):
-        xs = casadi.SX.sym("xs", INPUTS)
-        return xs, *graph(casadi.vertsplit(xs), operations, relu, casadi.tanh)
-
-    def record(xs, out):
+    def record(out, xs):
         return casadi.Function("out", [xs], [out, casadi.gradient(out, xs)])
 
-    xs, out, _ = grown(CHECKED)
-    value, grads = record(xs, out)(inputs())
-    xs, out, nodes = grown(operations)
-    result = [float(value), *grads.full().ravel()]
-    return Task(lambda: record(xs, out), result, units=nodes, note=f"{nodes:,} nodes")
+    def differentiate(out, xs):
+        value, grads = record(out, xs)(leaves())
+        return float(value), grads.full()
+
+    return recording(length, graph_of, record, differentiate)
 
 
-WORKLOADS = [
-    Workload(
-        name="record",
-        title="recording a graph, to replay it",
-        per="node",
-        memory=True,
-        contestants=[
-            ("micrograd_fast", tape, 100_000),
-            ("micrograd_fast, small", tape, 1_000),
-            ("micrograd_ref", tape, 10_000),
-            ("jax", traced, 1_000),
-            ("jax.jit", traced, 200, True),  # longer programs compile for minutes
-            ("casadi", function, 100_000),
-            ("torch", "records a graph to differentiate it once, not to replay it"),
-        ],
-    )
+CONTESTANTS = [
+    ("micrograd_fast", tape, 100_000),
+    ("micrograd_fast, small", tape, 1_000),
+    ("micrograd_ref", tape, 10_000),
+    ("jax", traced, 1_000, "traced only"),
+    ("jax.jit", traced, 200, "compiled too"),  # longer ones compile for minutes
+    ("casadi", function, 100_000),
+    ("torch", "records a graph to differentiate it once, not to replay it"),
 ]
+
+TITLE = "recording a graph, to replay it"
+WORKLOADS = [Workload("record", TITLE, "node", CONTESTANTS, memory=True)]
