@@ -88,8 +88,8 @@ def main(arguments=None):
         from .chart import draw
 
         draw(report, options.chart)
-    ours_differ = any(row["wrong"] and row["contestant"].startswith("micrograd_") for row in rows)
-    return 1 if ours_differ else 0
+    failed = any(row["cannot"] and row["contestant"].startswith("micrograd_") for row in rows)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
