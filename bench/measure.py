@@ -146,6 +146,7 @@ def _serve(connection: Any, module: str, index: int, contestant: str) -> None:
         prepare, *arguments = next(row[1:] for row in workload.contestants if row[0] == contestant)
         task = prepare(package, *arguments)
         result = list(_numbers(task.run() if task.result is None else task.result))
+        task = task._replace(result=None)  # arrays kept here would change times and memory
         size = f"{task.units:,} {workload.per}s" if task.units > 1 else ""
         note = ", ".join(filter(None, [size, task.note]))
         connection.send((result, task.units, note, task.bytes and task.bytes / task.units))
