@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard, TypeVar
 
 from . import anomaly
 from .anomaly import check_forward, label_of
@@ -22,6 +22,27 @@ if TYPE_CHECKING:
     from .engine import Value
 
 
+T = TypeVar("T")
+
+
+def refuse(message: str) -> Callable[..., NoReturn]:
+    def refused(*args: object) -> NoReturn:
+        raise AttributeError(message)
+
+    return refused
+
+
+def guarded(kind: type[T]) -> type[T]:
+    """Decorate a class: no property can be deleted, and none without a setter be changed."""
+    for name, field in tuple(vars(kind).items()):
+        if isinstance(field, property):
+            fset = field.fset or refuse(f"{name} of a Value cannot be changed: make a new Value")
+            fdel = refuse(f"{name} of a Value cannot be deleted")
+            setattr(kind, name, property(field.fget, fset, fdel, field.__doc__))
+    return kind
+
+
+@guarded
 class Node(Fields):
     """A Value without its arithmetic."""
 
@@ -154,20 +175,6 @@ class Node(Fields):
 
     def __setstate__(self, state: dict[int, Any]) -> None:
         set_attributes(topological_order([self]), state)
-
-
-def refuse(message: str) -> Callable[..., NoReturn]:
-    def refused(*args: object) -> NoReturn:
-        raise AttributeError(message)
-
-    return refused
-
-
-for name, field in tuple(vars(Node).items()):
-    if isinstance(field, property):
-        fset = field.fset or refuse(f"{name} of a Value cannot be changed: make a new Value")
-        fdel = refuse(f"{name} of a Value cannot be deleted")
-        setattr(Node, name, property(field.fget, fset, fdel, field.__doc__))
 
 
 def is_value(x: object) -> TypeGuard[Value]:
