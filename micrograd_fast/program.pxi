@@ -18,6 +18,7 @@ cdef Py_ssize_t part_of(Instruction* first, Py_ssize_t left, int step) noexcept 
 
 
 @cython.internal
+@cython.auto_pickle(False)  # else a Tape would have its __setstate__, which only raises
 cdef class Replay:
     """A program, and the memory in which it runs."""
 

@@ -84,6 +84,20 @@ def test_a_shallow_copy_shares_its_parameters(mg):
     assert (w.grad, tape.input_grad.shape, twin.input_grad.shape) == (4.0, (1,), (2, 1))
 
 
+def test_a_subclass_pickles_attributes_of_its_own(mg):
+    class Named(mg.Tape):
+        def __reduce__(self):
+            return Named, (self.output, self.inputs), {"output": self.output, "name": self.name}
+
+    x = mg.Value(1.0)
+    output = x * 2
+    tape = Named(output, [x])
+    tape.output, tape.name = output, "double"
+    twin = copy.copy(tape)
+    assert type(twin) is Named
+    assert (twin.name, twin.forward([3.0])) == ("double", 6.0)
+
+
 @pytest.mark.parametrize("way", ["pickle 5", "deepcopy"])
 def test_a_long_tape_is_duplicated_without_recursion(mg, way):
     length = {"micrograd_ref": 10_000, "micrograd_fast": 1_000_000}[mg.__name__]
