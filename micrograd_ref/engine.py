@@ -15,9 +15,10 @@ from typing import Any, cast
 from . import anomaly
 from .anomaly import check_forward, checked_step, detect_anomaly
 from .backward import DEEPEST, running, step
-from .checking import elementwise, is_array, is_number, operand_value
-from .node import Node, check_step, is_value
-from .operations import CONSTANT, OPERATIONS, Operation, constant_power
+from .checking import elementwise, is_array, is_number, number, operand_value, string, type_name
+from .custom import given_operation
+from .node import Node, check_step, is_value, set_label
+from .operations import BLANK, CONSTANT, OPERATIONS, Operation, constant_power
 from .order import topological_order
 
 __all__ = ["Value", "detect_anomaly", "dot", "maximum", "minimum", "where"]
@@ -57,6 +58,30 @@ class Value(Node):
     # Above that of NumPy's scalars, which leave their operators to a Value, and below that of its
     # arrays, which take a Value for an element: in place and by name too.
     __array_priority__ = -1.0
+
+    def __init__(
+        self,
+        data: Any,
+        _children: Iterable[Value] = (),
+        _op: Any = "",
+        label: str = "",
+        local_grads: Any = None,
+    ) -> None:
+        value = number(data, "the data of a Value")
+        children = tuple(_children)
+        for child in children:
+            if not is_value(child):
+                raise TypeError(f"a child of a Value must be a Value, not '{type_name(child)}'")
+        operation = given_operation(_op, local_grads, len(children))
+        label = string(label, "label")
+        if anomaly.open_blocks:
+            check_forward(operation.name, children, value)
+        # Last, for what came before may run Python, which may do the same.
+        if self._operation is not BLANK:
+            raise TypeError("a Value is initialised once: make a new one")
+        self._value, self._operation, self._operands = value, operation, children
+        if label:
+            set_label(self, label)
 
     def backward(self) -> None:
         """Compute the gradient of this Value with respect to every node under it.

@@ -1,20 +1,17 @@
-"""Node: what a Value holds, and how a user makes, reads, compares and writes it."""
+"""Node: what a Value holds, and how a user reads, compares and writes it."""
 
 from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard, TypeVar
 
-from . import anomaly
-from .anomaly import check_forward, label_of
+from .anomaly import label_of
 from .backward import gradients, is_assigned_its_step, step
 from .checking import elementwise, is_array, number, operand_value, string, type_name
-from .custom import given_operation
 from .fields import Fields
-from .operations import BLANK
 from .order import topological_order
 from .pickling import reduced, set_attributes
 
@@ -47,30 +44,6 @@ class Node(Fields):
     """A Value without its arithmetic."""
 
     __slots__ = ()
-
-    def __init__(
-        self,
-        data: Any,
-        _children: Iterable[Value] = (),
-        _op: Any = "",
-        label: str = "",
-        local_grads: Any = None,
-    ) -> None:
-        value = number(data, "the data of a Value")
-        children = tuple(_children)
-        for child in children:
-            if not is_value(child):
-                raise TypeError(f"a child of a Value must be a Value, not '{type_name(child)}'")
-        operation = given_operation(_op, local_grads, len(children))
-        label = string(label, "label")
-        if anomaly.open_blocks:
-            check_forward(operation.name, children, value)
-        # Last, for what came before may run Python, which may do the same.
-        if self._operation is not BLANK:
-            raise TypeError("a Value is initialised once: make a new one")
-        self._value, self._operation, self._operands = value, operation, children
-        if label:
-            set_label(self, label)
 
     @property
     def data(self) -> float:

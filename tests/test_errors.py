@@ -510,3 +510,8 @@ def test_a_network_that_cannot_be_made_draws_the_same_numbers_first(mg):
     for _ in range(2 * 3):
         random.uniform(-1, 1)
     assert after == random.random()
+
+
+def test_a_value_without_data_is_told_by_its_class(mg):
+    with pytest.raises(TypeError, match=r"^Value\.__init__\(\) missing 1 required"):
+        mg.Value()
