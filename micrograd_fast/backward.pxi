@@ -8,8 +8,8 @@ cdef inline void add_grad(PyObject* node, double grad) noexcept:
     (<Value>node)._grad = (<Value>node)._grad + grad
 
 cdef inline double* number_of(PyObject* node) noexcept:
-    """Where its data lies, and behind that its grad."""
-    return &(<Value>node)._data
+    """Where its data lies, the first of its fields, and behind that its grad; of NULL too."""
+    return <double*>(<size_t>node + sizeof(PyObject))
 
 cdef inline double* slopes_of(Value node) noexcept:
     """Of a LOCAL node."""

@@ -114,7 +114,8 @@ def test_a_class_answers_to_the_same_special_methods(room, name):
     ref, fast = (getattr(module, name) for module in twins(room))
     special = {n for base in ref.__mro__[:-1] for n in vars(base) if n.startswith("__")}
     instances = {"__dict__", "__weakref__", "__slots__"}
-    bookkeeping = {"__annotations__", "__firstlineno__", "__slotnames__", "__static_attributes__"}
+    bookkeeping = {"__annotations__", "__annotations_cache__", "__annotate_func__"}
+    bookkeeping |= {"__firstlineno__", "__slotnames__", "__static_attributes__"}
     for n in special - instances - bookkeeping:
         assert hasattr(fast, n), n
 
