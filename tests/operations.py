@@ -1,4 +1,4 @@
-"""How to call each operation of the table: the one place in the tests that knows.
+"""How to call each operation of the table; the signs of operators are those of the fuzzer's calls.
 
 A row that is a method of Value by its name, or a function of the package, needs no entry here.
 test_operations.py fails for a row that cannot be called.
@@ -6,21 +6,23 @@ test_operations.py fails for a row that cannot be called.
 
 import inspect
 
+import fuzz.calls
 import numpy as np
 from hypothesis import strategies as st
 
 import micrograd_ref
 from micrograd_ref.operations import OPERATIONS
 
+
+def spelled(text):
+    """The function of mg and two or fewer operands that '{} + {}' stands for."""
+    names = ("a", "b")[: text.count("{}")]
+    return eval(f"lambda mg, {', '.join(names)}: {text.format(*names)}")
+
+
 SPELLED = {
-    "+": lambda mg, a, b: a + b,
-    "-": lambda mg, a, b: a - b,
-    "*": lambda mg, a, b: a * b,
-    "/": lambda mg, a, b: a / b,
-    "**": lambda mg, a, b: a**b,
+    **{name: spelled(text) for name, text in fuzz.calls.SPELLED.items()},
     "**k": lambda mg, a, k: a**k,
-    "neg": lambda mg, a: -a,
-    "abs": lambda mg, a: abs(a),
     "dot": lambda mg, start, *terms: mg.dot(terms[::2], terms[1::2], start),
     "sum": lambda mg, start, *terms: mg.sum(terms, start),
 }
@@ -38,12 +40,15 @@ ARITY = {
     **METHODS,
 }
 
+
+def is_ufunc(name):
+    """Whether NumPy has a function of this very name; np.atan is arctan's."""
+    function = getattr(np, name, None)
+    return isinstance(function, np.ufunc) and function.__name__ == name
+
+
 # The methods that NumPy calls for its function of their name.
-UFUNCS = [
-    name
-    for name, count in METHODS.items()
-    if count == 1 and isinstance(getattr(np, name, None), np.ufunc)
-]
+UFUNCS = [name for name, count in METHODS.items() if count == 1 and is_ufunc(name)]
 
 # The operations that are functions of the package.
 FUNCTIONS = [name for name in ARITY if name not in SPELLED and name not in METHODS]

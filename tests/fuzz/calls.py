@@ -1,4 +1,4 @@
-"""How a line calls each operation: the one place in the fuzzer that knows.
+"""How a line calls each operation; tests/operations.py takes the signs of operators from here.
 
 A row of the table that is a method of Value by its name, or a function of the package, needs no
 entry here. test_fuzz.py fails for a row that no program makes.
