@@ -197,8 +197,8 @@ TARGET static void NAME(sum_backward)(
 #define out result[i]
 #define g grad[i]
 
-/* By way of an array: GCC 12 gives half of the rows of SUM_ROWS the condition of the other half, for
-   AVX2 and a condition of two comparisons. */
+/* By way of an array: for AVX2 and a condition of two comparisons, GCC 12 gives half of the rows of
+   SUM_ROWS the condition of the other half. Of one row, every operand varies. */
 #define PASS_ROWS(grad, varies, expression)             \
     do {                                                \
         if (varies || !grad) {                          \
@@ -206,17 +206,17 @@ TARGET static void NAME(sum_backward)(
         } else {                                        \
             double terms[BLOCK];                        \
             EACH(terms[i] = (expression));              \
-            grad[0] += n == 1 ? terms[0] : NAME(sum_rows)(terms, n); \
+            grad[0] += NAME(sum_rows)(terms, n);        \
         }                                               \
     } while (0)
 #define TO_A(gradient) PASS_ROWS(dx, sx, gradient);
 #define TO_B(gradient) PASS_ROWS(dy, sy, gradient);
 #define TO_C(gradient) PASS_ROWS(dz, sz, gradient);
 
-#define RUN(value, gradients)          \
-    do {                               \
+#define RUN(value, gradients)             \
+    do {                                  \
         if (!backward) EACH(out = value); \
-        else { gradients }             \
+        else { gradients }                \
     } while (0)
 
 #define OPERAND(x, dx, vx, slot)                     \
