@@ -99,7 +99,6 @@ cdef int checked_step(Value node) except -1
 cdef int topological_order(
     PyObject** roots, size_t count, bint leaves, Stack* order
 ) except -1
-cdef void clear_visited(Stack* order) noexcept
 cdef void stack_init(Stack* stack) noexcept
 cdef void stack_free(Stack* stack) noexcept
 cdef int give_signature(object kind, str signature) except -1
