@@ -1,0 +1,442 @@
+/* First answers: for most arguments, with the proof that they are the nearest double.
+
+   Each function computes its result as a pair, hi + lo, with an error below 2^-65 of it, and rounds
+   both ends of the interval that this leaves. If they agree, that is the result; if not, and for an
+   argument out of range, it is nan, and rounded.c has to look. There is no branch, and but for erf
+   no table, so that compilers make vectors of a loop over rows.
+
+   Included once for each kind of CPU, with NAME, its name behind that of a function, and FAST_FMA
+   where a fused multiply-add is an instruction. That finds the error of a product, which splitting
+   the factors (Veltkamp and Dekker) finds as well; elsewhere it only saves time. The bounds hold
+   both ways, so no bit of a result depends on it.
+
+   In the derivations u is 2^-53: an operation has an error of at most u times its result. */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "erf_table.h"
+
+#if defined(FAST_FMA) || defined(__FMA__) || defined(__aarch64__) || defined(_M_ARM64)
+#define HAS_FMA
+#endif
+
+#if defined(HAS_FMA) && defined(__GNUC__)
+#define FMA(x, y, z) __builtin_fma(x, y, z)
+#define MUL_ADD FMA
+#elif defined(HAS_FMA)
+#define FMA(x, y, z) fma(x, y, z)
+#define MUL_ADD FMA
+#else
+#define MUL_ADD(x, y, z) ((x) * (y) + (z))
+#endif
+
+#define PAIR NAME(pair)
+
+typedef struct {
+    double hi, lo; /* |lo| is far below |hi| */
+} PAIR;
+
+/* x * y - product, without an error if product is x * y rounded. */
+MG_INLINE double NAME(product_error)(double x, double y, double product) {
+#ifdef HAS_FMA
+    return FMA(x, y, -product);
+#else
+    const double x_big = x * 0x1.000002p27, y_big = y * 0x1.000002p27; /* 2^27 + 1 */
+    const double x_hi = x_big - (x_big - x), y_hi = y_big - (y_big - y);
+    const double x_lo = x - x_hi, y_lo = y - y_hi;
+    return x_lo * y_lo - (((product - x_hi * y_hi) - x_lo * y_hi) - x_hi * y_lo);
+#endif
+}
+
+/* x + y without an error, where |x| >= |y| or x = 0. */
+MG_INLINE PAIR NAME(fast_two_sum)(double x, double y) {
+    const double hi = x + y;
+    const PAIR s = {hi, y - (hi - x)};
+    return s;
+}
+
+MG_INLINE PAIR NAME(two_sum)(double x, double y) {
+    const double hi = x + y, y_in_it = hi - x;
+    const PAIR s = {hi, (x - (hi - y_in_it)) + (y - y_in_it)};
+    return s;
+}
+
+/* The product of two pairs, with an error of at most 8 u^2 of itself. */
+MG_INLINE PAIR NAME(pair_product)(PAIR x, PAIR y) {
+    const double hi = x.hi * y.hi;
+    const PAIR p = {hi, NAME(product_error)(x.hi, y.hi, hi) + MUL_ADD(x.hi, y.lo, x.lo * y.hi)};
+    return p;
+}
+
+/* Steps of Horner's method: c + y z, c = c_hi + c_lo. The first has its y as a single number. */
+MG_INLINE PAIR NAME(first_step)(double c_hi, double c_lo, double y, PAIR z) {
+    PAIR s = NAME(fast_two_sum)(c_hi, y * z.hi);
+    s.lo += c_lo;
+    return s;
+}
+
+MG_INLINE PAIR NAME(step)(double c_hi, double c_lo, PAIR y, PAIR z) {
+    const PAIR yz = NAME(pair_product)(y, z);
+    PAIR s = NAME(fast_two_sum)(c_hi, yz.hi);
+    s.lo += yz.lo + c_lo;
+    return s;
+}
+
+/* x / y, with an error of at most 16 u^2, or 4 u * |lo / hi| where a pair's lo is larger than u. */
+MG_INLINE PAIR NAME(pair_quotient)(PAIR x, PAIR y) {
+    const double inverse = 1.0 / y.hi, hi = x.hi * inverse;
+#ifdef HAS_FMA
+    const double rest = FMA(-hi, y.hi, x.hi);
+#else
+    const double product = hi * y.hi;
+    const double rest = (x.hi - product) - NAME(product_error)(hi, y.hi, product);
+#endif
+    const PAIR q = {hi, (MUL_ADD(-hi, y.lo, x.lo) + rest) * inverse};
+    return q;
+}
+
+MG_INLINE uint64_t NAME(bits)(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+MG_INLINE double NAME(number)(uint64_t bits) {
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* x where the condition holds, else y. By bits: a compiler would move what computes x behind a branch,
+   lest it set a flag, and then make no vectors. */
+MG_INLINE double NAME(choice)(int condition, double x, double y) {
+    const uint64_t mask = condition ? ~(uint64_t)0 : 0;
+    return NAME(number)((NAME(bits)(x) & mask) | (NAME(bits)(y) & ~mask));
+}
+
+/* The nearest double of hi + lo if its error is below the bound, or 2^-65 of it, else nan. */
+MG_INLINE double NAME(nearest_within)(PAIR x, double bound, int in_range) {
+    const double above = x.hi + (x.lo + bound), below = x.hi + (x.lo - bound);
+    return (above == below) & in_range ? above : NAN;
+}
+
+MG_INLINE double NAME(nearest)(PAIR x, int in_range) {
+    return NAME(nearest_within)(x, fabs(x.hi) * 0x1p-65, in_range);
+}
+
+#define TO_INTEGER 0x1.8p52 /* added to |x| < 2^51, it leaves the nearest integer in the last bits */
+
+/* e^x = 2^k n / d, k in the last 12 bits of `scale`; r = x - k ln 2, and e^r = n / d.
+
+   |x| < 2^10, x may be a pair. With R = r coth(r/2) = 2 + r^2/6 - r^4/360 + ..., the terms of
+   which are 2 B_2n r^2n / (2n)! with Bernoulli's numbers, e^r = (R + r) / (R - r).
+   ... */
+typedef struct {
+    PAIR n, d, r;
+    uint64_t scale;
+} NAME(exponential);
+
+MG_INLINE NAME(exponential) NAME(exponential_of)(double x, double x_lo) {
+    const double shifted = MUL_ADD(x, 0x1.71547652b82fep+0, TO_INTEGER);
+    const double k = shifted - TO_INTEGER;
+    const PAIR r = NAME(fast_two_sum)(
+        MUL_ADD(k, -0x1.62e42fefa3800p-1, x), MUL_ADD(k, -0x1.ef35793c76730p-45, x_lo));
+    const double z = r.hi * r.hi;
+    const double z_lo = MUL_ADD(r.hi + r.hi, r.lo, NAME(product_error)(r.hi, r.hi, z));
+    double tail = -0x1.7da4e1f79955cp-41;
+    tail = MUL_ADD(tail, z, 0x1.d6db2c4e09162p-36);
+    tail = MUL_ADD(tail, z, -0x1.22805d644267fp-30);
+    tail = MUL_ADD(tail, z, 0x1.66a8f2bf70ebep-25);
+    tail = MUL_ADD(tail, z, -0x1.bbd779334ef0bp-20);
+    tail = MUL_ADD(tail, z, 0x1.1566abc011567p-14);
+    tail = MUL_ADD(tail, z, -0x1.6c16c16c16c17p-9);
+    tail = tail * (z * z);
+    const double sixth = z * 0x1.5555555555555p-3;
+    const double sixth_lo = MUL_ADD(z, 0x1.5555555555555p-57,
+        MUL_ADD(z_lo, 0x1.5555555555555p-3, NAME(product_error)(z, 0x1.5555555555555p-3, sixth)));
+    const PAIR above_2 = NAME(fast_two_sum)(sixth, tail), R = NAME(fast_two_sum)(2.0, above_2.hi);
+    const double R_lo = R.lo + (above_2.lo + sixth_lo);
+    PAIR n = NAME(fast_two_sum)(R.hi, r.hi), d = NAME(fast_two_sum)(R.hi, -r.hi);
+    n.lo += R_lo + r.lo;
+    d.lo += R_lo - r.lo;
+    const NAME(exponential) e = {n, d, r, NAME(bits)(shifted) << 52};
+    return e;
+}
+
+MG_INLINE double NAME(quick_exp)(double x) {
+    const NAME(exponential) e = NAME(exponential_of)(x, 0.0);
+    const PAIR q = NAME(pair_quotient)(e.n, e.d);
+    const double y = NAME(nearest)(q, fabs(x) <= 708.0);
+    return y * NAME(number)(0x3ff0000000000000 + e.scale);
+}
+
+MG_INLINE double NAME(quick_tanh)(double x) {
+    const double ax = fabs(x);
+    const NAME(exponential) e = NAME(exponential_of)(2.0 * NAME(choice)(ax < 22.0, ax, 22.0), 0.0);
+    const double scale = NAME(number)(0x3ff0000000000000 - e.scale);
+    const double d = scale * e.d.hi, d_lo = scale * e.d.lo;
+    PAIR top = NAME(fast_two_sum)(e.n.hi, -d), bottom = NAME(fast_two_sum)(e.n.hi, d);
+    top.lo += e.n.lo - d_lo;
+    bottom.lo += e.n.lo + d_lo;
+    top.hi = NAME(choice)(scale == 1.0, 2.0 * e.r.hi, top.hi);
+    top.lo = NAME(choice)(scale == 1.0, 2.0 * e.r.lo, top.lo);
+    const PAIR q = NAME(pair_quotient)(top, bottom);
+    const double y = NAME(nearest)(q, ax >= 0x1p-26);
+    return copysign(y, x);
+}
+
+MG_INLINE double NAME(quick_sigmoid)(double x) {
+    const double ax = fabs(x);
+    const NAME(exponential) e = NAME(exponential_of)(NAME(choice)(ax < 708.0, ax, 708.0), 0.0);
+    const double scale = NAME(number)(0x3ff0000000000000 - e.scale);
+    const double d = scale * e.d.hi, d_lo = scale * e.d.lo;
+    PAIR bottom = NAME(fast_two_sum)(e.n.hi, d);
+    bottom.lo += e.n.lo + d_lo;
+    const int positive = x >= 0;
+    const PAIR top = {NAME(choice)(positive, e.n.hi, e.d.hi), NAME(choice)(positive, e.n.lo, e.d.lo)};
+    const PAIR q = NAME(pair_quotient)(top, bottom);
+    const double y = NAME(nearest)(q, x >= -708.0);
+    return y * NAME(choice)(positive, 1.0, scale);
+}
+
+MG_INLINE double NAME(quick_expm1)(double x) {
+    const NAME(exponential) e = NAME(exponential_of)(x, 0.0);
+    const double scale = NAME(number)(0x3ff0000000000000 + e.scale);
+    const double n = scale * e.n.hi, n_lo = scale * e.n.lo;
+    PAIR top = NAME(two_sum)(n, -e.d.hi);
+    top.lo += n_lo - e.d.lo;
+    top.hi = NAME(choice)(scale == 1.0, 2.0 * e.r.hi, top.hi);
+    top.lo = NAME(choice)(scale == 1.0, 2.0 * e.r.lo, top.lo);
+    const PAIR q = NAME(pair_quotient)(top, e.d);
+    const double ax = fabs(x);
+    return NAME(nearest)(q, (ax >= 0x1p-26) & (ax <= 700.0));
+}
+
+/* k ln 2 + log(1 + f). */
+MG_INLINE PAIR NAME(log_of_parts)(double k, PAIR f) {
+    PAIR f_plus_2 = NAME(fast_two_sum)(2.0, f.hi);
+    f_plus_2.lo += f.lo;
+    const PAIR s = NAME(pair_quotient)(f, f_plus_2), z = NAME(pair_product)(s, s);
+    double tail = 2.0 / 25;
+    tail = MUL_ADD(tail, z.hi, 2.0 / 23);
+    tail = MUL_ADD(tail, z.hi, 2.0 / 21);
+    tail = MUL_ADD(tail, z.hi, 2.0 / 19);
+    tail = MUL_ADD(tail, z.hi, 2.0 / 17);
+    tail = MUL_ADD(tail, z.hi, 2.0 / 15);
+    tail = MUL_ADD(tail, z.hi, 2.0 / 13);
+    tail = MUL_ADD(tail, z.hi, 2.0 / 11);
+    tail = MUL_ADD(tail, z.hi, 2.0 / 9);
+    tail = MUL_ADD(tail, z.hi, 2.0 / 7);
+    const PAIR fifths = NAME(first_step)(0x1.999999999999ap-2, -0x1.999999999999ap-56, tail, z);
+    const PAIR thirds = NAME(step)(0x1.5555555555555p-1, 0x1.5555555555555p-55, fifths, z);
+    const PAIR cube = NAME(pair_product)(NAME(pair_product)(z, s), thirds);
+    const PAIR first = NAME(fast_two_sum)(k * 0x1.62e42fefa3800p-1, 2.0 * s.hi);
+    const PAIR second = NAME(fast_two_sum)(first.hi, cube.hi);
+    const double low = MUL_ADD(k, 0x1.ef35793c76730p-45, MUL_ADD(2.0, s.lo, cube.lo));
+    return NAME(fast_two_sum)(second.hi, second.lo + (first.lo + low));
+}
+
+/* x = 2^k (1 + f), for a normal x > 0. */
+MG_INLINE double NAME(parts)(double x, PAIR *f, double *scale) {
+    const uint64_t root_half = 0x3fe6a09e667f3bcd, one = 0x3ff0000000000000;
+    const uint64_t shifted = NAME(bits)(x) - root_half + one, fraction = 0x000fffffffffffff;
+    f->hi = NAME(number)((shifted & fraction) + root_half) - 1.0;
+    f->lo = 0.0;
+    *scale = NAME(number)(2 * one - (shifted & ~fraction));
+    return NAME(number)(shifted >> 52 | 0x4330000000000000) - (0x1p52 + 1023);
+}
+
+MG_INLINE PAIR NAME(log_of)(double x) {
+    PAIR f;
+    double scale;
+    const double k = NAME(parts)(x, &f, &scale);
+    return NAME(log_of_parts)(k, f);
+}
+
+MG_INLINE double NAME(quick_log)(double x) {
+    const PAIR y = NAME(log_of)(x);
+    const int in_range = (x >= 0x1p-1022) & (x <= 0x1.fffffffffffffp1023);
+    return NAME(nearest_within)(y, fabs(y.hi) * 0x1p-67, in_range);
+}
+
+MG_INLINE double NAME(quick_log1p)(double x) {
+    const PAIR sum = NAME(two_sum)(1.0, x);
+    PAIR f;
+    double scale;
+    double k = NAME(parts)(sum.hi, &f, &scale);
+    const int small = (x > -0.25) & (x < 0.375);
+    const PAIR far = NAME(fast_two_sum)(f.hi, sum.lo * scale);
+    f.hi = NAME(choice)(small, x, far.hi);
+    f.lo = NAME(choice)(small, 0.0, far.lo);
+    k = NAME(choice)(small, 0.0, k);
+    const PAIR y = NAME(log_of_parts)(k, f);
+    const int in_range = (x > -0x1.fffffffffffffp-1) & (x < 0x1p1000) & (fabs(x) > 0x1p-26);
+    return NAME(nearest)(y, in_range);
+}
+
+/* x + log(1 + e^-x), or log(1 + e^x) for a negative x. */
+MG_INLINE double NAME(quick_softplus)(double x) {
+    const double ax = NAME(choice)(fabs(x) < 700.0, fabs(x), 700.0);
+    const NAME(exponential) e = NAME(exponential_of)(ax, 0.0);
+    const double scale = NAME(number)(0x3ff0000000000000 - e.scale);
+    PAIR power = NAME(pair_quotient)(e.d, e.n);
+    power.hi *= scale; /* e^-|x| */
+    power.lo *= scale;
+    const int large = power.hi > 0x1.a827999fcef34p-2; /* sqrt 2 - 1; then 1 + f = (1 + power) / 2 */
+    PAIR half = NAME(two_sum)(power.hi, -1.0);
+    half.hi *= 0.5;
+    half.lo = 0.5 * (half.lo + power.lo);
+    const PAIR f = {
+        NAME(choice)(large, half.hi, power.hi), NAME(choice)(large, half.lo, power.lo)};
+    const PAIR log = NAME(log_of_parts)(NAME(choice)(large, 1.0, 0.0), f);
+    PAIR y = NAME(two_sum)(NAME(choice)(x > 0, x, 0.0), log.hi);
+    y.lo += log.lo;
+    return NAME(nearest)(y, x > -700.0);
+}
+
+/* |x|^y times the sign of x^y. */
+MG_INLINE double NAME(quick_pow)(double x, double y) {
+    const double ax = fabs(x), ay = fabs(y), half = 0.5 * ay;
+    const PAIR log = NAME(log_of)(ax);
+    const double p = y * log.hi;
+    const double p_lo = MUL_ADD(y, log.lo, NAME(product_error)(y, log.hi, p));
+    const NAME(exponential) e = NAME(exponential_of)(p, p_lo);
+    const PAIR q = NAME(pair_quotient)(e.n, e.d);
+    const int whole = (ay + 0x1p52) - 0x1p52 == ay, even = (half + 0x1p52) - 0x1p52 == half;
+    const int in_range = (ax >= 0x1p-1022) & (ax <= 0x1.fffffffffffffp1023) & (fabs(p) <= 708.0) &
+        ((x > 0) | (whole & (ay < 0x1p51)));
+    const double power = NAME(nearest_within)(q, MUL_ADD(fabs(p), 0x1p-65, 0x1p-64), in_range) *
+        NAME(number)(0x3ff0000000000000 + e.scale);
+    return power * NAME(choice)((x < 0) & !even, -1.0, 1.0);
+}
+
+/* x^3, from x^2 with its error. */
+MG_INLINE double NAME(quick_cube)(double x) {
+    const double square = x * x, cube = square * x;
+    const double error = NAME(product_error)(x, x, square) * x + NAME(product_error)(square, x, cube);
+    const PAIR y = {cube, error};
+    const double size = fabs(cube);
+    return NAME(nearest_within)(y, size * 0x1p-102, (size > 0x1p-900) & (size < 0x1p1000));
+}
+
+/* sin x, or cos x = sin(x + pi / 2), after `quarters` quarters of a turn. */
+MG_INLINE double NAME(quick_wave)(double x, uint64_t quarters) {
+    const double shifted = MUL_ADD(x, 0x1.45f306dc9c883p-1, TO_INTEGER), k = shifted - TO_INTEGER;
+    const PAIR first = NAME(two_sum)(x - k * 0x1.921fb544p+0, -k * 0x1.0b4611a6p-34);
+    const PAIR r = NAME(fast_two_sum)(first.hi, first.lo - k * 0x1.3198a2e037073p-69);
+    const uint64_t quarter = NAME(bits)(shifted) + quarters;
+    const int is_cos = (quarter & 1) != 0;
+    const PAIR z = NAME(pair_product)(r, r);
+    /* y = a z + b z^2 + c z^3 + ..., and the result is r + r y, or 1 + y. */
+#define TERM(of_cos, of_sin) NAME(choice)(is_cos, of_cos, of_sin)
+    double tail = TERM(0x1.e542ba4020225p-62, 0x1.71b8ef6dcf572p-66);
+    tail = MUL_ADD(tail, z.hi, TERM(-0x1.6827863b97d97p-53, -0x1.2f49b46814157p-57));
+    tail = MUL_ADD(tail, z.hi, TERM(0x1.ae7f3e733b81fp-45, 0x1.952c77030ad4ap-49));
+    tail = MUL_ADD(tail, z.hi, TERM(-0x1.93974a8c07c9dp-37, -0x1.ae7f3e733b81fp-41));
+    tail = MUL_ADD(tail, z.hi, TERM(0x1.1eed8eff8d898p-29, 0x1.6124613a86d09p-33));
+    tail = MUL_ADD(tail, z.hi, TERM(-0x1.27e4fb7789f5cp-22, -0x1.ae64567f544e4p-26));
+    tail = MUL_ADD(tail, z.hi, TERM(0x1.a01a01a01a01ap-16, 0x1.71de3a556c734p-19));
+    const PAIR c = NAME(first_step)(TERM(-0x1.6c16c16c16c17p-10, -0x1.a01a01a01a01ap-13),
+        TERM(0x1.f49f49f49f49fp-65, -0x1.a01a01a01a01ap-73), tail, z);
+    const PAIR b = NAME(step)(TERM(0x1.5555555555555p-5, 0x1.1111111111111p-7),
+        TERM(0x1.5555555555555p-59, 0x1.1111111111111p-63), c, z);
+    const PAIR a = NAME(step)(
+        TERM(-0.5, -0x1.5555555555555p-3), TERM(0.0, -0x1.5555555555555p-57), b, z);
+#undef TERM
+    const PAIR base = {NAME(choice)(is_cos, 1.0, r.hi), NAME(choice)(is_cos, 0.0, r.lo)};
+    const PAIR change = NAME(pair_product)(NAME(pair_product)(a, z), base);
+    PAIR y = NAME(fast_two_sum)(base.hi, change.hi);
+    y.lo += base.lo + change.lo;
+    const double ax = fabs(x), bound = MUL_ADD(fabs(y.hi), 0x1p-67, 0x1p-95);
+    const double size = NAME(nearest_within)(y, bound, (ax > 0x1p-26) & (ax < 0x1p20));
+    return NAME(number)(NAME(bits)(size) ^ (quarter & 2) << 62);
+}
+
+MG_INLINE double NAME(quick_sin)(double x) { return NAME(quick_wave)(x, 0); }
+
+MG_INLINE double NAME(quick_cos)(double x) { return NAME(quick_wave)(x, 1); }
+
+/* atan x, for x >= 0, by atan x = atan c + atan((x - c) / (1 + c x)) with c = 0, 1/2 or 1, or by
+   pi / 2 - atan(1 / x). */
+MG_INLINE PAIR NAME(atan_of)(double x) {
+    const int inverted = x > 1.0;
+    const double above = NAME(choice)(inverted, 1.0, x), below = NAME(choice)(inverted, x, 1.0);
+    const int middle = above > 0.25 * below, far = above > 0.75 * below;
+    const double c = NAME(choice)(far, 1.0, NAME(choice)(middle, 0.5, 0.0));
+    const double atan_c = NAME(choice)(
+        far, 0x1.921fb54442d18p-1, NAME(choice)(middle, 0x1.dac670561bb4fp-2, 0.0));
+    const double atan_c_lo = NAME(choice)(
+        far, 0x1.1a62633145c07p-55, NAME(choice)(middle, 0x1.a2b7f222f65e2p-56, 0.0));
+    const PAIR top = NAME(two_sum)(above, -c * below), bottom = NAME(fast_two_sum)(below, c * above);
+    const PAIR s = NAME(pair_quotient)(top, bottom), z = NAME(pair_product)(s, s);
+    double tail = 1.0 / 33;
+    tail = MUL_ADD(tail, z.hi, -1.0 / 31);
+    tail = MUL_ADD(tail, z.hi, 1.0 / 29);
+    tail = MUL_ADD(tail, z.hi, -1.0 / 27);
+    tail = MUL_ADD(tail, z.hi, 1.0 / 25);
+    tail = MUL_ADD(tail, z.hi, -1.0 / 23);
+    tail = MUL_ADD(tail, z.hi, 1.0 / 21);
+    tail = MUL_ADD(tail, z.hi, -1.0 / 19);
+    tail = MUL_ADD(tail, z.hi, 1.0 / 17);
+    tail = MUL_ADD(tail, z.hi, -1.0 / 15);
+    tail = MUL_ADD(tail, z.hi, 1.0 / 13);
+    tail = MUL_ADD(tail, z.hi, -1.0 / 11);
+    tail = MUL_ADD(tail, z.hi, 1.0 / 9);
+    tail = MUL_ADD(tail, z.hi, -1.0 / 7);
+    const PAIR fifths = NAME(first_step)(0x1.999999999999ap-3, -0x1.999999999999ap-57, tail, z);
+    const PAIR a = NAME(step)(-0x1.5555555555555p-2, -0x1.5555555555555p-56, fifths, z);
+    const PAIR change = NAME(pair_product)(NAME(pair_product)(a, z), s);
+    const PAIR first = NAME(two_sum)(atan_c, s.hi), second = NAME(two_sum)(first.hi, change.hi);
+    PAIR y = NAME(fast_two_sum)(second.hi, second.lo + (first.lo + (atan_c_lo + s.lo + change.lo)));
+    const PAIR turned = NAME(fast_two_sum)(0x1.921fb54442d18p+0, -y.hi);
+    y.lo = NAME(choice)(inverted, turned.lo + (0x1.1a62633145c07p-54 - y.lo), y.lo);
+    y.hi = NAME(choice)(inverted, turned.hi, y.hi);
+    return y;
+}
+
+MG_INLINE double NAME(quick_atan)(double x) {
+    const double size = fabs(x);
+    const PAIR y = NAME(atan_of)(size);
+    const int in_range = (size > 0x1p-26) & (size < 0x1p60);
+    return copysign(NAME(nearest)(y, in_range), x);
+}
+
+/* By Taylor's series at the nearest whole eighth c, h = |x| - c:
+   erf(c + h) = erf(c) + slope (h + b1 h^2 / 2 + b2 h^3 / 3 + ...) with the coefficients of
+   e^(-2ch - h^2) = 1 + b1 h + b2 h^2 + ..., n bn = -2 (c b(n-1) + b(n-2)). */
+MG_INLINE double NAME(quick_erf)(double x) {
+    const int in_range = (fabs(x) >= 0x1p-26) & (fabs(x) <= 6.0);
+    const double size = NAME(choice)(in_range, fabs(x), 0.0);
+    const double c = (size * 8.0 + TO_INTEGER) - TO_INTEGER;
+    const int eighth = (int)c;
+    const double at = c * 0.125;
+    const PAIR h = {size - at, 0.0};
+    double before = -2.0 * at, b = 2.0 * at * at - 1.0; /* b1 and b2, without an error */
+    const double third = b / 3.0, product = 3.0 * third;
+    const double third_lo = ((b - product) - NAME(product_error)(3.0, third, product)) / 3.0;
+    double terms[13];
+    for (int n = 3; n < 16; n++) {
+        const double next = -2.0 / n * (at * b + before);
+        before = b;
+        b = next;
+        terms[n - 3] = b / (n + 1);
+    }
+    double tail = terms[12];
+    for (int n = 11; n >= 0; n--) tail = MUL_ADD(tail, h.hi, terms[n]);
+    const PAIR of_cubes = NAME(first_step)(third, third_lo, tail, h);
+    const PAIR sum = NAME(pair_product)(
+        NAME(step)(1.0, 0.0, NAME(step)(-at, 0.0, of_cubes, h), h), h);
+    const PAIR slope = {MG_ERF_TABLE[eighth].slope[0], MG_ERF_TABLE[eighth].slope[1]};
+    const PAIR rest = NAME(pair_product)(sum, slope);
+    PAIR y = NAME(two_sum)(MG_ERF_TABLE[eighth].erf[0], rest.hi);
+    y.lo += MG_ERF_TABLE[eighth].erf[1] + rest.lo;
+    return copysign(NAME(nearest)(y, in_range), x);
+}
+
+#undef HAS_FMA
+#undef FMA
+#undef MUL_ADD
+#undef PAIR
+#undef TO_INTEGER

@@ -1,0 +1,301 @@
+/* Correctly rounded functions: rounded.h says how they are found. */
+
+#include "rounded.h"
+
+#include <stdlib.h>
+
+#include "ieee.h"
+#include "wide.h"
+
+double (*mg_ask_reference)(mg_function, double, double);
+
+#define NAME(name) name##_plain
+#include "quick.h"
+#undef NAME
+
+/* e^r - 1 for |r| < 1/2: that of r / 16 by the series, all of it over 18!, and then four times
+   (1 + e)^2 - 1 = e (2 + e). */
+static wide exponential_minus_1(wide r) {
+    double ratio = 1.0; /* 18! / n! */
+    wide e = WIDE_ONE;
+    r = scaled(r, -4);
+    for (int n = 18; n > 1; n--) e = add(multiply(e, r), wide_of(ratio *= n));
+    e = quotient(multiply(e, r), wide_of(ratio));
+    for (int i = 0; i < 4; i++) e = multiply(e, add(scaled(WIDE_ONE, 1), e));
+    return e;
+}
+
+/* By x = k ln 2 + r. */
+static wide exponential(wide x) {
+    if (x.exponent > 11) return scaled(WIDE_ONE, x.negative ? -2000 : 2000); /* far out of range */
+    const double quotient = approximate(x) * 0x1.71547652b82fep+0;
+    const int k = (int)(quotient < 0 ? quotient - 0.5 : quotient + 0.5);
+    const wide r = subtract(x, multiply(wide_of(k), WIDE_LN_2));
+    return scaled(add(WIDE_ONE, exponential_minus_1(r)), k);
+}
+
+static wide exponential_minus_1_of(wide x) {
+    return x.exponent < 0 ? exponential_minus_1(x) : subtract(exponential(x), WIDE_ONE);
+}
+
+/* log(1 + x) for |x| < 1/16: 2 atanh s = 2 (s + s^3 / 3 + ...) with s = x / (2 + x) < 1/30, all of
+   the series over 1 * 3 * 5 * ... * 27. */
+static wide logarithm_near_1(wide x) {
+    const double product = 213458046676875.0;
+    const wide s = quotient(x, add(scaled(WIDE_ONE, 1), x)), z = multiply(s, s);
+    wide sum = WIDE_ZERO;
+    for (int n = x.exponent > -40 ? 27 : 5; n > 0; n -= 2) sum = add(multiply(sum, z), wide_of(product / n));
+    return scaled(multiply(s, quotient(sum, wide_of(product))), 1);
+}
+
+/* By one step of Newton's method from a double y: log x = y + log(x e^-y). */
+static wide logarithm(wide x) {
+    const wide near_1 = subtract(x, WIDE_ONE);
+    if (near_1.exponent <= -4 || !near_1.hi) return logarithm_near_1(near_1);
+    const int exponent = x.exponent;
+    const double y = log_of_plain(approximate(scaled(x, -exponent))).hi + exponent * 0x1.62e42fefa39efp-1;
+    const wide start = wide_of(y);
+    return add(start, logarithm_near_1(subtract(multiply(x, exponential(negative(start))), WIDE_ONE)));
+}
+
+static wide logarithm_of_1_plus(wide x) {
+    return x.exponent <= -4 || !x.hi ? logarithm_near_1(x) : logarithm(add(WIDE_ONE, x));
+}
+
+/* The bits of 2 / pi, behind 64 that are 0. */
+static const uint64_t TWO_OVER_PI[] = {
+    0, 0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561,
+    0xb7246e3a424dd2e0, 0x06492eea09d1921c, 0xfe1deb1cb129a73e, 0xe88235f52ebb4484,
+    0xe99c7026b45f7e41, 0x3991d639835339f4, 0x9c845f8bbdf9283b, 0x1ff897ffde05980f,
+    0xef2f118b5a0a6d1f, 0x6d367ecf27cb09b7, 0x4f463f669e5fea2d, 0x7527bac7ebe5f17b,
+    0x3d0739f78a5292ea, 0x6bfb5fb11f8d5d08, 0x56033046fc7b6bab, 0xf0cfbc209af4361d,
+    0xa9e391615ee61b08, 0x6599855f14a06840,
+};
+
+/* x - k pi / 2, k the nearest whole number, of which the last two bits go to *k: Payne and Hanek's
+   method. For x = whole * 2^exponent, bits of 2 / pi that only add multiples of 4 to the quotient
+   are left out, and 320 more are taken: at least 64 + 128 of them are still good where the quotient
+   is nearest to a whole number (within 2^-62 of it, of all doubles). */
+static wide reduced_angle(double x, int *k) {
+    const wide number = wide_of(x);
+    *k = 0;
+    if (fabs(x) < 0.7853) return number;
+    const uint64_t whole = number.hi >> 11;
+    const int first = number.exponent - 53 - 2 + 64, word = first / 64, bit = first % 64;
+    uint64_t product[5], carry = 0;
+    for (int i = 4; i >= 0; i--) {
+        const uint64_t next = i + word + 1 < 23 ? TWO_OVER_PI[i + word + 1] : 0;
+        const uint64_t bits = bit ? TWO_OVER_PI[i + word] << bit | next >> (64 - bit) : TWO_OVER_PI[i + word];
+        uint64_t high;
+        product[i] = multiply_64(whole, bits, &high) + carry;
+        carry = high + (product[i] < carry);
+    }
+    /* The first two bits are k before rounding, the others the fraction. */
+    *k = (int)(product[0] >> 62);
+    for (int i = 0; i < 5; i++) product[i] = product[i] << 2 | (i < 4 ? product[i + 1] >> 62 : 0);
+    const int above = (int)(product[0] >> 63); /* the fraction is a half or more: round up */
+    if (above) {
+        *k += 1;
+        for (int i = 0; i < 5; i++) product[i] = ~product[i];
+    }
+    int zeros = 0;
+    while (zeros < 2 && !product[zeros]) zeros++;
+    const uint64_t *p = product + zeros;
+    const int n = leading_zeros(p[0]);
+    wide fraction = {p[0], p[1], -64 * zeros, above};
+    if (n) fraction.hi = p[0] << n | p[1] >> (64 - n), fraction.lo = p[1] << n | p[2] >> (64 - n);
+    fraction.exponent -= n;
+    if (number.negative) fraction.negative = !fraction.negative, *k = -*k;
+    return multiply(fraction, WIDE_HALF_PI);
+}
+
+/* The series of the sine or cosine, all of it over 35! or 34!, for |r| < 0.8. */
+static wide wave_near_0(wide r, int is_cos) {
+    const wide z = negative(multiply(r, r));
+    wide sum = WIDE_ONE, ratio = WIDE_ONE;
+    for (int n = is_cos ? 34 : 35; n > 1; n -= 2) {
+        ratio = multiply(ratio, wide_of(n * (n - 1)));
+        sum = add(multiply(sum, z), ratio);
+    }
+    sum = quotient(sum, ratio);
+    return is_cos ? sum : multiply(sum, r);
+}
+
+static wide wave(double x, int quarters) {
+    int k;
+    const wide r = reduced_angle(x, &k);
+    const int quarter = (k + quarters) & 3;
+    const wide y = wave_near_0(r, quarter & 1);
+    return quarter & 2 ? negative(y) : y;
+}
+
+/* By Newton: atan x = y + atan((x - tan y) / (1 + x tan y)), for a double y near it. */
+static wide arctangent(double x) {
+    const double ax = fabs(x), start = atan_of_plain(ax < 0x1p60 ? ax : 0x1p60).hi;
+    const wide y = wide_of(start), z = wide_of(ax), sin = wave(start, 0), cos = wave(start, 1);
+    const wide t = quotient(subtract(multiply(z, cos), sin), add(cos, multiply(z, sin)));
+    wide out = add(y, t); /* t^3 / 3 is too small to count */
+    out.negative = x < 0;
+    return out;
+}
+
+/* 2 / sqrt(pi) e^(-x^2) (x + 2 x^3 / 3 + 4 x^5 / 15 + ...), all terms of one sign; |x| < 6. */
+static wide error_function(double x) {
+    const wide z = wide_of(x), square = multiply(z, z), twice = scaled(square, 1);
+    const int terms = 45 + (fabs(x) > 1 ? (int)(5 * x * x) : 0);
+    wide sum = WIDE_ONE, ratio = WIDE_ONE;
+    for (int n = 2 * terms + 1; n > 1; n -= 2) {
+        ratio = multiply(ratio, wide_of(n));
+        sum = add(multiply(sum, twice), ratio);
+    }
+    sum = multiply(quotient(sum, ratio), multiply(z, WIDE_2_OVER_ROOT_PI));
+    return multiply(sum, exponential(negative(square)));
+}
+
+static wide result(mg_function f, double x, double y) {
+    const wide z = wide_of(x), size = {z.hi, z.lo, z.exponent, 1}; /* -|x| */
+    switch (f) {
+        case MG_EXP_OF: return exponential(z);
+        case MG_EXPM1_OF: return exponential_minus_1_of(z);
+        case MG_LOG_OF: return logarithm(z);
+        case MG_LOG1P_OF: return logarithm_of_1_plus(z);
+        case MG_SIN_OF: return wave(x, 0);
+        case MG_COS_OF: return wave(x, 1);
+        case MG_ATAN_OF: return arctangent(x);
+        case MG_TANH_OF: {
+            const wide e = exponential_minus_1_of(scaled(z, 1));
+            return quotient(e, add(scaled(WIDE_ONE, 1), e));
+        }
+        case MG_SIGMOID_OF: {
+            const wide e = exponential(size);
+            return quotient(x < 0 ? e : WIDE_ONE, add(WIDE_ONE, e));
+        }
+        case MG_SOFTPLUS_OF: {
+            const wide log = logarithm_of_1_plus(exponential(size));
+            return x > 0 ? add(z, log) : log;
+        }
+        case MG_ERF_OF: return error_function(x);
+        case MG_POW_OF: return exponential(multiply(wide_of(y), logarithm(z)));
+    }
+    return WIDE_ZERO;
+}
+
+/* What needs no computing: 1 and the result in *out, else 0. Below 2^-27 or 2^-54, what the series
+   of a function adds to x is less than a quarter of the distance to the next double. */
+static int is_special(mg_function f, double x, double *out) {
+    const double size = fabs(x);
+    const int infinite = size == INFINITY;
+    if (isnan(x)) return *out = NAN, 1;
+    switch (f) {
+        case MG_EXP_OF: return infinite && (*out = x > 0 ? INFINITY : 0.0, 1);
+        case MG_EXPM1_OF:
+            if (infinite) return *out = x > 0 ? INFINITY : -1.0, 1;
+            return size < 0x1p-54 && (*out = x, 1);
+        case MG_LOG_OF:
+            if (x <= 0 || infinite) return *out = x > 0 ? x : x == 0 ? -INFINITY : NAN, 1;
+            return 0;
+        case MG_LOG1P_OF:
+            if (x <= -1 || infinite) return *out = x > 0 ? x : x == -1 ? -INFINITY : NAN, 1;
+            return size < 0x1p-54 && (*out = x, 1);
+        case MG_SIN_OF:
+            if (infinite) return *out = NAN, 1;
+            return size < 0x1p-27 && (*out = x, 1);
+        case MG_COS_OF: return infinite && (*out = NAN, 1);
+        case MG_ATAN_OF:
+            if (infinite) return *out = copysign(0x1.921fb54442d18p+0, x), 1;
+            return size < 0x1p-27 && (*out = x, 1);
+        case MG_TANH_OF:
+            if (size > 20) return *out = copysign(1.0, x), 1;
+            return size < 0x1p-27 && (*out = x, 1);
+        case MG_SIGMOID_OF: return infinite && (*out = x > 0 ? 1.0 : 0.0, 1);
+        case MG_SOFTPLUS_OF: return infinite && (*out = x > 0 ? x : 0.0, 1);
+        case MG_ERF_OF:
+            if (size > 6) return *out = copysign(1.0, x), 1;
+            return x == 0 && (*out = x, 1);
+        case MG_POW_OF: return 0;
+    }
+    return 0;
+}
+
+static double slowly(mg_function f, double x) {
+    double out;
+    if (is_special(f, x, &out) || nearest_double(result(f, x, 0.0), &out)) return out;
+    return mg_ask_reference(f, x, 0.0);
+}
+
+/* As C has it: a power of 0, 1 or infinity, or to one of these, needs no computing. */
+static double pow_slowly(double x, double y) {
+    const double size = fabs(x), half = 0.5 * fabs(y);
+    const int whole = isfinite(y) && floor(y) == y, odd = whole && floor(half) != half;
+    const double sign = odd && signbit(x) ? -1.0 : 1.0;
+    double out;
+    if (y == 0 || x == 1) return 1.0;
+    if (isnan(x) || isnan(y)) return NAN;
+    if (size == 1 && isinf(y)) return 1.0;
+    if (isinf(y)) return (size > 1) == (y > 0) ? INFINITY : 0.0;
+    if (x == 0 || isinf(x)) return (x == 0) == (y < 0) ? sign * INFINITY : sign * 0.0;
+    if (x < 0 && !whole) return NAN;
+    if (nearest_double(result(MG_POW_OF, size, y), &out)) return sign * out;
+    return mg_ask_reference(MG_POW_OF, x, y);
+}
+
+/* Whether 2^-1000 < x^y < 2^1000, both factors of the exponent are of ordinary size, too. */
+static int is_ordinary_power(double x, double y) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
+    return isgreater(fabs(x), 0x1p-1022) && MG_BETWEEN(0x1p-100, y, 1000) &&
+        fabs(y) * (1 + abs(exponent)) < 1000;
+}
+
+/* With the first answers for one kind of CPU. */
+#define FUNCTION(name, number, may_ask)                                      \
+    TARGET static double NAME(name)(double x) {                              \
+        const double y = may_ask ? NAME(quick_##name)(x) : NAN;              \
+        return isnan(y) ? slowly(MG_##number##_OF, x) : y;                   \
+    }
+#define POWERS                                                               \
+    TARGET static double NAME(pow)(double x, double y) {                     \
+        const double z = is_ordinary_power(x, y) ? NAME(quick_pow)(x, y) : NAN; \
+        return isnan(z) ? pow_slowly(x, y) : z;                              \
+    }                                                                        \
+    TARGET static double NAME(cube)(double x) {                              \
+        const double y = MG_BETWEEN(0x1p-300, x, 0x1p300) ? NAME(quick_cube)(x) : NAN; \
+        return isnan(y) ? pow_slowly(x, 3.0) : y;                            \
+    }
+
+#define TARGET
+#define NAME(name) name##_plain
+MG_FUNCTIONS(FUNCTION)
+POWERS
+#undef NAME
+#undef TARGET
+
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(__FMA__)
+#define TWO_TARGETS
+#define TARGET __attribute__((target("fma")))
+#define FAST_FMA
+#define NAME(name) name##_fma
+#include "quick.h"
+MG_FUNCTIONS(FUNCTION)
+POWERS
+#undef NAME
+#undef FAST_FMA
+#undef TARGET
+#endif
+
+#define POINTER(name, ...) double (*mg_##name)(double) = name##_plain;
+MG_FUNCTIONS(POINTER)
+double (*mg_pow)(double, double) = pow_plain, (*mg_cube)(double) = cube_plain;
+
+void mg_choose_functions(int plain) {
+#ifdef TWO_TARGETS
+#define CHOOSE(name, ...) mg_##name = name##_fma;
+    __builtin_cpu_init();
+    if (plain || !__builtin_cpu_supports("fma")) return;
+    MG_FUNCTIONS(CHOOSE)
+    mg_pow = pow_fma, mg_cube = cube_fma;
+#else
+    (void)plain;
+#endif
+}
