@@ -23,10 +23,10 @@ setup(
                 depends=glob("micrograd_fast/*.h"),
             )
             for name, c_sources in (
-                ("engine", []),
+                ("engine", ["micrograd_fast/rounded.c"]),
                 ("nn", []),
                 ("optim", []),
-                ("tape", ["micrograd_fast/kernels.c"]),
+                ("tape", ["micrograd_fast/kernels.c", "micrograd_fast/rounded.c"]),
             )
         ],
         compiler_directives={"language_level": 3, "cdivision": True},

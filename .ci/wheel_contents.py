@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 PACKAGES = ("micrograd_fast", "micrograd_ref")
 SOURCES = (".pyx", ".pxi", ".c", ".h")
-INCLUDED = ("ieee.h", "operations.h")  # by engine.pxd, which other extensions cimport
+INCLUDED = ("ieee.h", "operations.h", "rounded.h")  # by engine.pxd, which other extensions cimport
 NEEDED = (
     "LICENSE",
     "README.md",

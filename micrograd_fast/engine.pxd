@@ -23,12 +23,17 @@ cdef extern from "operations.h" nogil:
         POWER "MG_POWER"  # by a constant
         ABS "MG_ABS"
         EXP "MG_EXP"
+        EXPM1 "MG_EXPM1"
         LOG "MG_LOG"
+        LOG1P "MG_LOG1P"
         SQRT "MG_SQRT"
         SIN "MG_SIN"
         COS "MG_COS"
+        ATAN "MG_ATAN"
         TANH "MG_TANH"
         SIGMOID "MG_SIGMOID"
+        SOFTPLUS "MG_SOFTPLUS"
+        ERF "MG_ERF"
         RELU "MG_RELU"
         LEAKY_RELU "MG_LEAKY_RELU"
         DOT "MG_DOT"
@@ -83,6 +88,8 @@ cdef extern from *:
     PyObject** list_items "MG_LIST_ITEMS"(list) noexcept
     PyObject** tuple_items "MG_TUPLE_ITEMS"(tuple) noexcept
 
+cdef double ask_reference(int f, double x, double y) noexcept with gil
+cdef double power(double x, double y) noexcept nogil
 cdef str type_name(object x)
 cdef str shown_name(Op op)
 cdef double number(object x, str what) except? -1

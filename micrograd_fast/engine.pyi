@@ -32,10 +32,11 @@ class Value:
     label: any string; shown by draw_dot.
     local_grads: for a custom operation, the derivative with respect to each child, as a number.
 
-    Operators and methods make new nodes: + - * / ** and negation, abs, exp, log, sqrt, sin, cos,
-    tanh, sigmoid, relu, leaky_relu, silu, clip. A number operand becomes a constant leaf. Values
-    compare by their data with < <= > >=, and are equal only to themselves. Arithmetic is IEEE-754:
-    overflow gives inf, an invalid operation nan, and nothing raises.
+    Operators and methods make new nodes: + - * / ** and negation, abs, exp, expm1, log, log1p,
+    sqrt, sin, cos, atan, tanh, sigmoid, softplus, erf, relu, leaky_relu, silu, gelu, clip. A number
+    operand becomes a constant leaf. Values compare by their data with < <= > >=, and are equal only
+    to themselves. Every operation gives the exact result, rounded once to the nearest double.
+    Overflow gives inf, an invalid operation nan, and nothing raises.
 
     A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
     arguments that adds into a.grad and b.grad. Or it is Value(data, (a, b), (da, db)), where da and
@@ -166,8 +167,14 @@ class Value:
     def exp(self) -> Value:
         """e**self; inf on overflow."""
 
+    def expm1(self) -> Value:
+        """e**self - 1, of full precision near 0; inf on overflow."""
+
     def log(self) -> Value:
         """The natural logarithm: -inf at zero, nan below it."""
+
+    def log1p(self) -> Value:
+        """log(1 + self), of full precision near 0: -inf at -1, nan below it."""
 
     def sqrt(self) -> Value:
         """The square root; nan below zero."""
@@ -178,18 +185,27 @@ class Value:
     def cos(self) -> Value:
         """The cosine of an angle in radians; nan at infinity."""
 
+    def atan(self) -> Value:
+        """The arc tangent, an angle in radians."""
+
     def tanh(self) -> Value:
         """The hyperbolic tangent."""
 
     def sigmoid(self) -> Value:
-        """1 / (1 + e**-self), computed without overflow."""
+        """1 / (1 + e**-self), without overflow."""
 
+    def softplus(self) -> Value:
+        """log(1 + e**self), without overflow."""
+    def erf(self) -> Value:
+        """The error function."""
     def relu(self) -> Value:
         """self where positive, else 0; nan for nan."""
     def leaky_relu(self, slope: Value | _Number = 0.01) -> Value:
         """self where positive, else slope * self. slope: a Value or a number."""
     def silu(self) -> Value:
         """self * sigmoid(self), in two nodes."""
+    def gelu(self) -> Value:
+        """self * 0.5 * (1 + erf(self / sqrt(2))), in five nodes."""
     def clip(self, low: Value | _Number, high: Value | _Number) -> Value:
         """self, at least low and at most high: Values or numbers. In two nodes.
 

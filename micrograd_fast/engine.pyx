@@ -10,12 +10,14 @@ order of operations literally, because it decides the last bit.
 """
 
 import copyreg
+import os
 import sys
 from contextlib import contextmanager
 from functools import partial
 from gc import get_referents
 
 from micrograd_ref import engine as reference
+from micrograd_ref import rounded
 from micrograd_ref.node import html_table
 
 from .wording import check_call, worded_as
@@ -26,11 +28,12 @@ from cpython.object cimport Py_EQ, Py_GE, Py_GT, Py_LE, Py_LT, Py_NE, PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.limits cimport UINT_MAX
-from libc.math cimport isfinite
+from libc.math cimport NAN, isfinite
 
 __all__ = ["Value", "detect_anomaly", "dot", "maximum", "minimum", "where"]
 
 include "python.pxi"  # what CPython and C have
+include "rounded.pxi"  # the last word on a function's result
 include "memory.pxi"  # the life of a node
 include "checking.pxi"  # from what a user writes to doubles and nodes
 include "making.pxi"  # the nodes of operators, dot and sum

@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+#include "rounded.h"
+
 #if defined(_MSC_VER)
 #define MG_INLINE static __forceinline
 #define MG_NOINLINE static __declspec(noinline)
@@ -27,22 +29,7 @@ MG_INLINE double mg_divide(double x, double y) {
     return x == 0 || isnan(x) ? NAN : copysign(INFINITY, x) * copysign(1.0, y);
 }
 
-MG_INLINE double mg_log(double x) {
-    return isgreater(x, 0) ? log(x) : x == 0 ? -INFINITY : NAN;
-}
-
 MG_INLINE double mg_sqrt(double x) { return isgreaterequal(x, 0) ? sqrt(x) : NAN; }
-
-MG_INLINE double mg_sin(double x) { return isfinite(x) ? sin(x) : NAN; }
-
-MG_INLINE double mg_cos(double x) { return isfinite(x) ? cos(x) : NAN; }
-
-MG_INLINE double mg_sigmoid(double x) {
-    double e;
-    if (isgreaterequal(x, 0)) return 1.0 / (1.0 + exp(-x));
-    e = exp(x);
-    return e / (1.0 + e);
-}
 
 MG_INLINE double mg_sign(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x == 0 ? 0.0 : x; }
 
@@ -51,13 +38,13 @@ MG_INLINE int mg_larger(double x, double y) { return isgreaterequal(x, y) | (x !
 
 MG_INLINE int mg_smaller(double x, double y) { return islessequal(x, y) | (x != x); }
 
+/* x^k for a constant k, the quick way where there is one. */
 MG_INLINE double mg_power(double x, double k) {
     if (k == 1) return x;
     if (k == 2) return x * x;
-    if (k == 3) return (x * x) * x;
+    if (k == 3) return mg_cube(x);
     if (k == -1) return mg_divide(1.0, x);
-    if (k == -2) return mg_divide(1.0, x * x);
-    return pow(x, k);
+    return mg_pow(x, k);
 }
 
 #endif

@@ -24,6 +24,7 @@ cdef extern from "kernels.h":
     void (*kernel_backward)(Program*, Block*, int) noexcept nogil
     double (*kernel_sum)(double*, Py_ssize_t) noexcept nogil
     const char* kernel_choose(const char*) noexcept
+    double (*function_to_ask "mg_ask_reference")(int f, double x, double y) noexcept
 
 cdef bytes wanted_cpu = os.environ.get("MICROGRAD_CPU", "").encode()
 cdef const char* cpu = NULL
@@ -34,6 +35,8 @@ if kernel_choose(cpu) == NULL:
         f"MICROGRAD_CPU must be 'plain', 'avx2' or 'avx512' and one that this machine has, "
         f"got {wanted_cpu.decode()!r}"
     )
+
+function_to_ask = ask_reference
 
 cdef void* memory(size_t size) except NULL:
     cdef void* out = PyMem_Malloc(size if size else 1)

@@ -1,6 +1,8 @@
 /* The loops of a Tape, for one kind of CPU: kernels.c includes them once for each, with
    TARGET, what the compiler must know of it, and NAME, its name behind that of a function. */
 
+#include "quick.h"
+
 #define EACH(statement) \
     INDEPENDENT for (ptrdiff_t i = 0; i < n; i++) statement
 
@@ -189,6 +191,14 @@ TARGET static void NAME(sum_backward)(
     while (term-- > first) PASS(GRAD(*term), VARIES(*term) || n == 1, g[i]);
 }
 
+TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
+    if (is_known && k == 1) return x;
+    if (is_known && k == 2) return x * x;
+    if (is_known && k == 3) return NAME(quick_cube)(x);
+    if (is_known && k == -1) return mg_divide(1.0, x);
+    return NAME(quick_pow)(x, k);
+}
+
 /* What a formula of the table calls its operands, its result and its gradient. The stride of an
    operand that varies is 1, of another 0: a constant wherever that makes a loop faster. */
 #define a x[sx * i]
@@ -197,26 +207,58 @@ TARGET static void NAME(sum_backward)(
 #define out result[i]
 #define g grad[i]
 
+/* In a loop, a function is its first answer, and nan stands for one that this leaves open: there the
+   formula is computed again, with care. Whether a formula has a function is seen in its text, by
+   the compiler, but for the powers that are exact without one. */
+#define mg_exp NAME(quick_exp)
+#define mg_expm1 NAME(quick_expm1)
+#define mg_log NAME(quick_log)
+#define mg_log1p NAME(quick_log1p)
+#define mg_sin NAME(quick_sin)
+#define mg_cos NAME(quick_cos)
+#define mg_atan NAME(quick_atan)
+#define mg_tanh NAME(quick_tanh)
+#define mg_sigmoid NAME(quick_sigmoid)
+#define mg_softplus NAME(quick_softplus)
+#define mg_erf NAME(quick_erf)
+#define mg_pow NAME(quick_pow)
+#define mg_power(x, k) NAME(quick_power)(is_known, x, k)
+#define TEXT(...) #__VA_ARGS__
+#define MAY_BE_OPEN(...) (strstr(TEXT(__VA_ARGS__), "quick_") && !is_exact)
+
 /* By way of an array: for AVX2 and a condition of two comparisons, GCC 12 gives half of the rows of
    SUM_ROWS the condition of the other half. Of one row, every operand varies. */
-#define PASS_ROWS(grad, varies, expression)             \
-    do {                                                \
-        if (varies || !grad) {                          \
-            PASS(grad, 1, expression);                  \
-        } else {                                        \
-            double terms[BLOCK];                        \
-            EACH(terms[i] = (expression));              \
-            grad[0] += NAME(sum_rows)(terms, n);        \
-        }                                               \
+#define PASS_ROWS(which, to, varies, expression)                                         \
+    do {                                                                                 \
+        double *restrict grads_of = (to);                                                \
+        const int open = MAY_BE_OPEN(expression);                                        \
+        if (!grads_of) break;                                                            \
+        if (varies && !open) {                                                           \
+            EACH(grads_of[i] += (expression));                                           \
+        } else {                                                                         \
+            double terms[BLOCK];                                                         \
+            EACH(terms[i] = (expression));                                               \
+            if (open && isnan(NAME(sum_rows)(terms, n)))                                 \
+                for (ptrdiff_t i = 0; i < n; i++)                                        \
+                    if (isnan(terms[i]))                                                 \
+                        terms[i] = careful_gradient(in->op, which, g, out, a, b, c, k);  \
+            if (varies) EACH(grads_of[i] += terms[i]);                                   \
+            else grads_of[0] += NAME(sum_rows)(terms, n);                                \
+        }                                                                                \
     } while (0)
-#define TO_A(gradient) PASS_ROWS(dx, sx, gradient);
-#define TO_B(gradient) PASS_ROWS(dy, sy, gradient);
-#define TO_C(gradient) PASS_ROWS(dz, sz, gradient);
+#define TO_A(gradient) PASS_ROWS(0, dx, sx, gradient);
+#define TO_B(gradient) PASS_ROWS(1, dy, sy, gradient);
+#define TO_C(gradient) PASS_ROWS(2, dz, sz, gradient);
 
-#define RUN(value, gradients)             \
-    do {                                  \
-        if (!backward) EACH(out = value); \
-        else { gradients }                \
+#define RUN(value, gradients)                                                 \
+    do {                                                                      \
+        if (backward) { gradients }                                           \
+        else {                                                                \
+            EACH(out = value);                                                \
+            if (MAY_BE_OPEN(value) && isnan(NAME(sum_rows)(result, n)))       \
+                for (ptrdiff_t i = 0; i < n; i++)                             \
+                    if (isnan(out)) out = careful_value(in->op, a, b, c, k);  \
+        }                                                                     \
     } while (0)
 
 #define OPERAND(x, dx, vx, slot)                     \
@@ -225,40 +267,51 @@ TARGET static void NAME(sum_backward)(
     const int vx = n == 1 || VARIES(slot);           \
     (void)dx, (void)vx
 
-#define RUN_POWER(exponent, value, gradients) \
-    do {                                       \
-        const double k = exponent;             \
-        (void)k;                               \
-        RUN(value, gradients);                 \
-    } while (0)
-
 #define ROW_1(op, value, gradients)                                                      \
     {                                                                                    \
         OPERAND(x, dx, vx, in->x);                                                       \
+        const double *const y = x, *const z = x;                                         \
+        const int sx = 1, sy = 1, sz = 1;                                                \
         const double power = op == MG_POWER ? shared[~in->y] : 0;                        \
-        const int sx = 1;                                                                \
-        if (op == MG_POWER && power == 2) RUN_POWER(2, value, gradients);                \
-        else if (op == MG_POWER && power == 3) RUN_POWER(3, value, gradients);           \
-        else if (op == MG_POWER && power == -1) RUN_POWER(-1, value, gradients);         \
-        else RUN_POWER(power, value, gradients);                                         \
+        (void)y, (void)z, (void)sy, (void)sz;                                            \
+        if (op == MG_POWER && power == 2) RUN_POWER(2, 1, value, gradients);             \
+        else if (op == MG_POWER && power == 3) RUN_POWER(3, 1, value, gradients);        \
+        else if (op == MG_POWER && power == -1) RUN_POWER(-1, 1, value, gradients);      \
+        else RUN_POWER(power, 0, value, gradients);                                      \
     }
 
-#define ROW_2(op, value, gradients)                                                 \
-    {                                                                               \
-        OPERAND(x, dx, vx, in->x);                                                  \
-        OPERAND(y, dy, vy, in->y);                                                  \
-        if (vx && vy) { const int sx = 1, sy = 1; RUN(value, gradients); }          \
-        else if (vx) { const int sx = 1, sy = 0; RUN(value, gradients); }           \
-        else { const int sx = 0, sy = 1; RUN(value, gradients); }                   \
+#define RUN_POWER(exponent, known, value, gradients)    \
+    do {                                                \
+        const double k = exponent;                      \
+        const int is_known = known; /* to the compiler */ \
+        const int is_exact = known && (k == 2 || k == (backward ? 3 : -1)); \
+        (void)k, (void)is_known, (void)is_exact;        \
+        RUN(value, gradients);                          \
+    } while (0)
+
+#define ROW_2(op, value, gradients)                                        \
+    {                                                                      \
+        OPERAND(x, dx, vx, in->x);                                         \
+        OPERAND(y, dy, vy, in->y);                                         \
+        const double *const z = x;                                         \
+        const double k = 0;                                                \
+        const int sz = 0, is_exact = 0;                                    \
+        (void)z, (void)sz, (void)k, (void)is_exact;                        \
+        if (vx && vy) { const int sx = 1, sy = 1; RUN(value, gradients); } \
+        else if (vx) { const int sx = 1, sy = 0; RUN(value, gradients); }  \
+        else { const int sx = 0, sy = 1; RUN(value, gradients); }          \
     }
 
-#define ROW_3(op, value, gradients)                                                     \
-    {                                                                                   \
-        OPERAND(x, dx, vx, in->x);                                                      \
-        OPERAND(y, dy, vy, p->terms[in->y]);                                            \
-        OPERAND(z, dz, vz, p->terms[in->y + 1]);                                        \
+#define ROW_3(op, value, gradients)                                                      \
+    {                                                                                    \
+        OPERAND(x, dx, vx, in->x);                                                       \
+        OPERAND(y, dy, vy, p->terms[in->y]);                                             \
+        OPERAND(z, dz, vz, p->terms[in->y + 1]);                                         \
+        const double k = 0;                                                              \
+        const int is_exact = 0;                                                          \
+        (void)k, (void)is_exact;                                                         \
         if (vx && vy && vz) { const int sx = 1, sy = 1, sz = 1; RUN(value, gradients); } \
-        else { const int sx = vx, sy = vy, sz = vz; RUN(value, gradients); }            \
+        else { const int sx = vx, sy = vy, sz = vz; RUN(value, gradients); }             \
     }
 
 #define ROW(number, name, arity, value, gradients) \
@@ -280,6 +333,21 @@ TARGET MG_INLINE void NAME(row)(
 #undef c
 #undef out
 #undef g
+#undef mg_exp
+#undef mg_expm1
+#undef mg_log
+#undef mg_log1p
+#undef mg_sin
+#undef mg_cos
+#undef mg_atan
+#undef mg_tanh
+#undef mg_sigmoid
+#undef mg_softplus
+#undef mg_erf
+#undef mg_pow
+#undef mg_power
+#undef TEXT
+#undef MAY_BE_OPEN
 #undef PASS_ROWS
 #undef TO_A
 #undef TO_B

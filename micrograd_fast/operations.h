@@ -15,6 +15,8 @@
 
 #include <stddef.h>
 
+#define MG_TWO_OVER_ROOT_PI 1.1283791670955126 /* the slope of erf at 0 */
+
 #define MG_OPERATIONS(ROW, LOOP)                                                                   \
     ROW(ADD,     "+",       2, a + b,                        TO_A(g) TO_B(g))                      \
     ROW(SUB,     "-",       2, a - b,                        TO_A(g) TO_B(-g))                     \
@@ -28,19 +30,25 @@
     ROW(WHERE,   "where",   3, isgreater(a, 0) ? b : c,      TO_A(0.0)                             \
                                                              TO_B(isgreater(a, 0) ? g : 0.0)       \
                                                              TO_C(isgreater(a, 0) ? 0.0 : g))      \
-    ROW(POW,     "**",      2, pow(a, b),                                                          \
-                               TO_A(b != 0 ? b * pow(a, b - 1) * g : 0.0)                          \
+    ROW(POW,     "**",      2, mg_pow(a, b),                                                       \
+                               TO_A(b != 0 ? b * mg_pow(a, b - 1) * g : 0.0)                       \
                                TO_B(a != 0 || !(b >= 0) ? out * mg_log(a) * g : 0.0))              \
     ROW(POWER,   "**k",     1, mg_power(a, k),                                                     \
                                TO_A(k != 0 ? k * mg_power(a, k - 1) * g : 0.0))                    \
     ROW(ABS,     "abs",     1, fabs(a),                      TO_A(a != 0 ? mg_sign(a) * g : 0.0))  \
-    ROW(EXP,     "exp",     1, exp(a),                       TO_A(out * g))                        \
+    ROW(EXP,     "exp",     1, mg_exp(a),                    TO_A(out * g))                        \
+    ROW(EXPM1,   "expm1",   1, mg_expm1(a),                  TO_A((out + 1.0) * g))                \
     ROW(LOG,     "log",     1, mg_log(a),                    TO_A(g / a))                          \
+    ROW(LOG1P,   "log1p",   1, mg_log1p(a),                  TO_A(g / (1.0 + a)))                  \
     ROW(SQRT,    "sqrt",    1, mg_sqrt(a),                   TO_A(g / (2.0 * out)))                \
     ROW(SIN,     "sin",     1, mg_sin(a),                    TO_A(mg_cos(a) * g))                  \
     ROW(COS,     "cos",     1, mg_cos(a),                    TO_A(-mg_sin(a) * g))                 \
-    ROW(TANH,    "tanh",    1, tanh(a),                      TO_A((1.0 - out * out) * g))          \
+    ROW(ATAN,    "atan",    1, mg_atan(a),                   TO_A(g / (1.0 + a * a)))              \
+    ROW(TANH,    "tanh",    1, mg_tanh(a),                   TO_A((1.0 - out * out) * g))          \
     ROW(SIGMOID, "sigmoid", 1, mg_sigmoid(a),                TO_A(out * (1.0 - out) * g))          \
+    ROW(SOFTPLUS, "softplus", 1, mg_softplus(a),             TO_A(mg_sigmoid(a) * g))              \
+    ROW(ERF,     "erf",     1, mg_erf(a),                                                          \
+                               TO_A(MG_TWO_OVER_ROOT_PI * mg_exp(-(a * a)) * g))                   \
     ROW(RELU,    "relu",    1, islessequal(a, 0) ? 0.0 : a,  TO_A(out > 0 ? g : 0.0))              \
     ROW(LEAKY_RELU, "leaky_relu", 2, isgreater(a, 0) ? a : b * a,                                  \
                                TO_A(isgreater(a, 0) ? g : b * g)                                   \

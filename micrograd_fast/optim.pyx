@@ -3,13 +3,13 @@
 
 from array import array
 
-from libc.math cimport pow, sqrt
+from libc.math cimport sqrt
 
 from micrograd_ref import optim as reference
 
 from .wording import worded_as
 
-from .engine cimport Value, number, type_name
+from .engine cimport Value, number, power, type_name
 
 __all__ = ["SGD", "Adam"]
 
@@ -125,8 +125,8 @@ class Adam(_Optimizer):
         beta1, beta2 = checked_betas(self.betas)
         cdef double eps = within(self.eps, "eps", float("inf"))
         self._steps += 1
-        cdef double correction1 = 1.0 - pow(beta1, self._steps)
-        cdef double correction2 = 1.0 - pow(beta2, self._steps)
+        cdef double correction1 = 1.0 - power(beta1, self._steps)
+        cdef double correction2 = 1.0 - power(beta2, self._steps)
         cdef double[::1] mean = self._mean
         cdef double[::1] square = self._square
         cdef Value p

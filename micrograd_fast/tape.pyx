@@ -25,7 +25,8 @@ from .wording import check_call
 from .engine cimport (
     ADD, COMPARED, CONSTANT, CUSTOM, DOT, END, LEAF, LOCAL, MUL, POWER, SUM, VISITED, Op, Stack,
     Value, arity_of, checked_step, give_signature, has_block, is_detecting, label_of, node_of,
-    operands, shown_name, stack_free, stack_init, topological_order, tuple_items, type_name,
+    ask_reference, operands, shown_name, stack_free, stack_init, topological_order, tuple_items,
+    type_name,
 )
 
 __all__ = ["Tape"]

@@ -1,3 +1,5 @@
+cdef double ROOT_2 = 1.4142135623730951
+
 @cython.binding(False)
 @cython.auto_pickle(False)
 @cython.c_api_binop_methods(True)
@@ -10,10 +12,11 @@ cdef class Value:
     label: any string; shown by draw_dot.
     local_grads: for a custom operation, the derivative with respect to each child, as a number.
 
-    Operators and methods make new nodes: + - * / ** and negation, abs, exp, log, sqrt, sin, cos,
-    tanh, sigmoid, relu, leaky_relu, silu, clip. A number operand becomes a constant leaf. Values
-    compare by their data with < <= > >=, and are equal only to themselves. Arithmetic is IEEE-754:
-    overflow gives inf, an invalid operation nan, and nothing raises.
+    Operators and methods make new nodes: + - * / ** and negation, abs, exp, expm1, log, log1p,
+    sqrt, sin, cos, atan, tanh, sigmoid, softplus, erf, relu, leaky_relu, silu, gelu, clip. A number
+    operand becomes a constant leaf. Values compare by their data with < <= > >=, and are equal only
+    to themselves. Every operation gives the exact result, rounded once to the nearest double.
+    Overflow gives inf, an invalid operation nan, and nothing raises.
 
     A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
     arguments that adds into a.grad and b.grad. Or it is Value(data, (a, b), (da, db)), where da and
@@ -228,9 +231,17 @@ Compute the gradient of this Value with respect to every node under it.
         """e**self; inf on overflow."""
         return unary(EXP, self)
 
+    def expm1(self):
+        """e**self - 1, of full precision near 0; inf on overflow."""
+        return unary(EXPM1, self)
+
     def log(self):
         """The natural logarithm: -inf at zero, nan below it."""
         return unary(LOG, self)
+
+    def log1p(self):
+        """log(1 + self), of full precision near 0: -inf at -1, nan below it."""
+        return unary(LOG1P, self)
 
     def sqrt(self):
         """The square root; nan below zero."""
@@ -244,13 +255,25 @@ Compute the gradient of this Value with respect to every node under it.
         """The cosine of an angle in radians; nan at infinity."""
         return unary(COS, self)
 
+    def atan(self):
+        """The arc tangent, an angle in radians."""
+        return unary(ATAN, self)
+
     def tanh(self):
         """The hyperbolic tangent."""
         return unary(TANH, self)
 
     def sigmoid(self):
-        """1 / (1 + e**-self), computed without overflow."""
+        """1 / (1 + e**-self), without overflow."""
         return unary(SIGMOID, self)
+
+    def softplus(self):
+        """log(1 + e**self), without overflow."""
+        return unary(SOFTPLUS, self)
+
+    def erf(self):
+        """The error function."""
+        return unary(ERF, self)
 
     def relu(self):
         """self where positive, else 0; nan for nan."""
@@ -263,6 +286,10 @@ Compute the gradient of this Value with respect to every node under it.
     def silu(self):
         """self * sigmoid(self), in two nodes."""
         return binary_node(MUL, self, unary(SIGMOID, self))
+
+    def gelu(self):
+        """self * 0.5 * (1 + erf(self / sqrt(2))), in five nodes."""
+        return self * 0.5 * (1.0 + (self / ROOT_2).erf())
 
     def clip(self, low, high):
         """self, at least low and at most high: Values or numbers. In two nodes.

@@ -24,6 +24,9 @@ from .order import topological_order
 __all__ = ["Value", "detect_anomaly", "dot", "maximum", "minimum", "where"]
 
 
+ROOT_2 = 1.4142135623730951
+
+
 class Value(Node):
     """A number in a graph, with the gradient of the graph's result with respect to it.
 
@@ -33,10 +36,11 @@ class Value(Node):
     label: any string; shown by draw_dot.
     local_grads: for a custom operation, the derivative with respect to each child, as a number.
 
-    Operators and methods make new nodes: + - * / ** and negation, abs, exp, log, sqrt, sin, cos,
-    tanh, sigmoid, relu, leaky_relu, silu, clip. A number operand becomes a constant leaf. Values
-    compare by their data with < <= > >=, and are equal only to themselves. Arithmetic is IEEE-754:
-    overflow gives inf, an invalid operation nan, and nothing raises.
+    Operators and methods make new nodes: + - * / ** and negation, abs, exp, expm1, log, log1p,
+    sqrt, sin, cos, atan, tanh, sigmoid, softplus, erf, relu, leaky_relu, silu, gelu, clip. A number
+    operand becomes a constant leaf. Values compare by their data with < <= > >=, and are equal only
+    to themselves. Every operation gives the exact result, rounded once to the nearest double.
+    Overflow gives inf, an invalid operation nan, and nothing raises.
 
     A custom operation is out = Value(data, (a, b), 'name') and out._backward = a function of no
     arguments that adds into a.grad and b.grad. Or it is Value(data, (a, b), (da, db)), where da and
@@ -163,9 +167,17 @@ class Value(Node):
         """e**self; inf on overflow."""
         return unary("exp", self)
 
+    def expm1(self) -> Value:
+        """e**self - 1, of full precision near 0; inf on overflow."""
+        return unary("expm1", self)
+
     def log(self) -> Value:
         """The natural logarithm: -inf at zero, nan below it."""
         return unary("log", self)
+
+    def log1p(self) -> Value:
+        """log(1 + self), of full precision near 0: -inf at -1, nan below it."""
+        return unary("log1p", self)
 
     def sqrt(self) -> Value:
         """The square root; nan below zero."""
@@ -179,13 +191,25 @@ class Value(Node):
         """The cosine of an angle in radians; nan at infinity."""
         return unary("cos", self)
 
+    def atan(self) -> Value:
+        """The arc tangent, an angle in radians."""
+        return unary("atan", self)
+
     def tanh(self) -> Value:
         """The hyperbolic tangent."""
         return unary("tanh", self)
 
     def sigmoid(self) -> Value:
-        """1 / (1 + e**-self), computed without overflow."""
+        """1 / (1 + e**-self), without overflow."""
         return unary("sigmoid", self)
+
+    def softplus(self) -> Value:
+        """log(1 + e**self), without overflow."""
+        return unary("softplus", self)
+
+    def erf(self) -> Value:
+        """The error function."""
+        return unary("erf", self)
 
     def relu(self) -> Value:
         """self where positive, else 0; nan for nan."""
@@ -198,6 +222,10 @@ class Value(Node):
     def silu(self) -> Value:
         """self * sigmoid(self), in two nodes."""
         return binary("*", self, unary("sigmoid", self))
+
+    def gelu(self) -> Value:
+        """self * 0.5 * (1 + erf(self / sqrt(2))), in five nodes."""
+        return self * 0.5 * (1.0 + (self / ROOT_2).erf())
 
     def clip(self, low: Any, high: Any) -> Value:
         """self, at least low and at most high: Values or numbers. In two nodes.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+from .rounded import pow
+
 
 def divide(a: float, b: float) -> float:
     """a / b, where dividing by zero gives inf or nan."""
@@ -19,42 +21,9 @@ def divide(a: float, b: float) -> float:
         return math.copysign(math.inf, a) * math.copysign(1.0, b)
 
 
-def exp(x: float) -> float:
-    """e**x, inf on overflow."""
-    try:
-        return math.exp(x)
-    except OverflowError:
-        return math.inf
-
-
-def log(x: float) -> float:
-    """The natural logarithm: -inf at zero, nan below it."""
-    if math.isnan(x) or x > 0:
-        return math.log(x)
-    return -math.inf if x == 0 else math.nan
-
-
 def sqrt(x: float) -> float:
     """The square root, nan below zero."""
     return math.sqrt(x) if math.isnan(x) or x >= 0 else math.nan
-
-
-def sin(x: float) -> float:
-    """The sine, nan at infinity."""
-    return math.sin(x) if math.isfinite(x) else math.nan
-
-
-def cos(x: float) -> float:
-    """The cosine, nan at infinity."""
-    return math.cos(x) if math.isfinite(x) else math.nan
-
-
-def sigmoid(x: float) -> float:
-    """1 / (1 + e**-x), in the form that never overflows."""
-    if math.isnan(x) or x >= 0:
-        return 1.0 / (1.0 + exp(-x))
-    e = exp(x)
-    return e / (1.0 + e)
 
 
 def relu(x: float) -> float:
@@ -91,29 +60,12 @@ def sign(x: float) -> float:
     return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
 
 
-def pow(x: float, y: float) -> float:
-    """C's pow: inf on overflow and at a pole, nan for a root of a negative number."""
-    try:
-        return math.pow(x, y)
-    except OverflowError:
-        return -math.inf if x < 0 and y % 2 == 1 else math.inf
-    except ValueError:
-        if x == 0:
-            odd = math.isfinite(y) and y % 2 == 1
-            return math.copysign(math.inf, x) if odd else math.inf
-        return math.nan
-
-
 def power(x: float, k: float) -> float:
-    """x**k for a constant k: products and quotients for small whole k, C's pow otherwise."""
+    """x**k for a constant k."""
     if k == 1:
         return x
     if k == 2:
         return x * x
-    if k == 3:
-        return (x * x) * x
     if k == -1:
         return divide(1.0, x)
-    if k == -2:
-        return divide(1.0, x * x)
     return pow(x, k)

@@ -5,28 +5,24 @@ The order in which a formula computes is meant literally, because it decides the
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from .ieee import (
-    cos,
     divide,
-    exp,
     leaky_relu,
-    log,
     maximum,
     minimum,
-    pow,
     power,
     relu,
-    sigmoid,
     sign,
-    sin,
     sqrt,
     where,
 )
+from .rounded import atan, cos, erf, exp, expm1, log, log1p, pow, sigmoid, sin, softplus, tanh
+
+TWO_OVER_ROOT_PI = 1.1283791670955126  # 2 / sqrt(pi), the slope of erf at 0
 
 
 @dataclass(eq=False, slots=True)
@@ -95,12 +91,17 @@ TABLE = (
     Operation("**k", 1, power, lambda g, out, a, k: (k * power(a, k - 1) * g if k != 0 else 0.0,)),
     Operation("abs", 1, abs, lambda g, out, a: (sign(a) * g if a != 0 else 0.0,)),
     Operation("exp", 1, exp, lambda g, out, a: (out * g,)),
+    Operation("expm1", 1, expm1, lambda g, out, a: ((out + 1.0) * g,)),
     Operation("log", 1, log, lambda g, out, a: (divide(g, a),)),
+    Operation("log1p", 1, log1p, lambda g, out, a: (divide(g, 1.0 + a),)),
     Operation("sqrt", 1, sqrt, lambda g, out, a: (divide(g, 2.0 * out),)),
     Operation("sin", 1, sin, lambda g, out, a: (cos(a) * g,)),
     Operation("cos", 1, cos, lambda g, out, a: (-sin(a) * g,)),
-    Operation("tanh", 1, math.tanh, lambda g, out, a: ((1.0 - out * out) * g,)),
+    Operation("atan", 1, atan, lambda g, out, a: (g / (1.0 + a * a),)),
+    Operation("tanh", 1, tanh, lambda g, out, a: ((1.0 - out * out) * g,)),
     Operation("sigmoid", 1, sigmoid, lambda g, out, a: (out * (1.0 - out) * g,)),
+    Operation("softplus", 1, softplus, lambda g, out, a: (sigmoid(a) * g,)),
+    Operation("erf", 1, erf, lambda g, out, a: (TWO_OVER_ROOT_PI * exp(-(a * a)) * g,)),
     Operation("relu", 1, relu, lambda g, out, a: (g if out > 0 else 0.0,)),
     Operation("leaky_relu", 2, leaky_relu, lambda g, out, a, b: (
         where(a, g, b * g),

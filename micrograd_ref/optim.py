@@ -7,8 +7,9 @@ from typing import Any
 
 from .checking import number, type_name
 from .engine import Value
-from .ieee import divide, pow, sqrt
+from .ieee import divide, sqrt
 from .node import is_value
+from .rounded import pow
 
 __all__ = ["SGD", "Adam"]
 

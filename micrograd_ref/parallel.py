@@ -43,7 +43,7 @@ class DataParallel:
     bit for bit: a row's outputs are those of the tape, and a parameter's grad is what it was, plus
     the gradient of the first shard as the tape adds it up, plus that of the second, and so on. So
     the bits depend on n_shards, but not on the number of workers, on the backend, or on who is
-    done first. With one shard they are the tape's. All workers must have the same C library.
+    done first. With one shard they are the tape's.
 
     The workers are joblib's: by default a process for each core. joblib.parallel_config chooses
     another number (n_jobs=4) or backend ("threading", "dask", and "ray" or "spark" where those are

@@ -23,7 +23,7 @@ ABOVE_0 = [(0.01,), (0.7,), (1.0,), (30.0,)]
 MANY = [(0.5, 1.5, -2.0, 3.0, 0.25), (-1.0,), (0.0, 2.0, 2.0), (1e-3, 2.0, -5.0, 7.0, 0.1)]
 POINTS_OF = {
     **dict.fromkeys("+-*/", EQUAL),
-    **dict.fromkeys(("log", "sqrt"), ABOVE_0),
+    **dict.fromkeys(("log", "log1p", "sqrt"), ABOVE_0),
     "**": [(1.5, -2.5), (0.75, 0.5), (3.0, 3.0), (0.1, 0.0)],
     "dot": MANY,
     "sum": MANY,
@@ -48,7 +48,9 @@ THEIRS = {
     **{name: functools.partial(operator, anp) for name, operator in SPELLED.items()},
     "dot": dot_of,
     "sum": sum_of,
+    "atan": anp.arctan,
     "sigmoid": sigmoid,
+    "softplus": lambda x: anp.log1p(anp.exp(x)),
     "relu": lambda x: anp.maximum(x, 0.0),
     "leaky_relu": lambda x, slope: anp.where(x > 0, x, slope * x),
     "silu": lambda x: x * sigmoid(x),

@@ -399,7 +399,7 @@ def test_an_lstm_learns_to_continue_a_wave(mg):
 
 
 class StateSpace:
-    """h = a h + b x, y = c h, with a = exp(-softplus(decay)) below 1."""
+    """h = a h + b x, y = c h, with a = exp(-log(1 + exp(decay))) below 1."""
 
     def __init__(self, mg, manner):
         self.mg, self.ops = mg, manner(mg)
@@ -407,7 +407,7 @@ class StateSpace:
 
     def loss(self):
         ops, (decay, b, c) = self.ops, self.parameters
-        a = ops.exp(ops.scale(decay.softplus(), -1))
+        a = ops.exp(ops.scale(decay.log1pexp(), -1))
         h, total = self.mg.Value(0.0), 0
         for x, target in ((1.0, 0.5), (-0.5, 0.0), (2.0, 1.0), (0.0, 0.5)):
             h = ops.step(a, h, b, x)
@@ -416,18 +416,18 @@ class StateSpace:
 
 
 @contextmanager
-def softplus(mg):
+def log1pexp(mg):
     """Within this block, a method more of the class."""
-    mg.Value.softplus = lambda self: (1 + self.exp()).log()
+    mg.Value.log1pexp = lambda self: (1 + self.exp()).log()
     try:
         yield
     finally:
-        del mg.Value.softplus
+        del mg.Value.log1pexp
 
 
 def train_state_space(mg, manner):
     model, losses = StateSpace(mg, manner), []
-    with softplus(mg):
+    with log1pexp(mg):
         for _ in range(12):
             loss = model.loss()
             descend(loss, model.parameters, 0.05)
@@ -438,7 +438,7 @@ def train_state_space(mg, manner):
 def test_a_state_space_model_learns_with_a_method_added_to_the_class(mg):
     losses, _ = train_state_space(mg, written_out)
     assert losses == sorted(losses, reverse=True)
-    assert not hasattr(mg.Value, "softplus")
+    assert not hasattr(mg.Value, "log1pexp")
 
 
 def losses_to_check(mg, manner):
@@ -456,7 +456,7 @@ def losses_to_check(mg, manner):
 
 @pytest.mark.parametrize("name", ["gpt", "discriminator", "generator", "lstm", "state space"])
 def test_slopes_given_as_numbers_agree_with_differences_and_with_built_in_ones(mg, name):
-    with softplus(mg):
+    with log1pexp(mg):
         loss, parameters = losses_to_check(mg, written_out)[name]
         assert mg.gradcheck(lambda *_: loss(), parameters).error < 1e-7
         found = gradients(loss(), parameters, mg.Value.backward)

@@ -9,7 +9,6 @@ from micrograd_ref import (
     checking,
     custom,
     engine,
-    ieee,
     losses,
     nn,
     node,
@@ -17,6 +16,7 @@ from micrograd_ref import (
     optim,
     pickling,
     program,
+    rounded,
     tape,
 )
 from micrograd_ref.backward import gradients
@@ -41,9 +41,13 @@ def rules():
         "a quotient by zero": (
             OPERATIONS["/"], "value", lambda a, b: math.inf if b == 0 else a / b,
         ),
-        "sigmoid below zero": (
-            OPERATIONS["sigmoid"], "value", lambda x: 1.0 / (1.0 + ieee.exp(-x)),
+        "sigmoid rounded on the way": (
+            OPERATIONS["sigmoid"], "value", lambda x: 1.0 / (1.0 + rounded.exp(-x)),
         ),
+        "softplus rounded on the way": (
+            OPERATIONS["softplus"], "value", lambda x: rounded.log1p(rounded.exp(x)),
+        ),
+        "tanh of the C library": (OPERATIONS["tanh"], "value", math.tanh),
         "relu of nan": (OPERATIONS["relu"], "value", lambda x: x if x > 0 else 0.0),
         "relu of -0.0": (OPERATIONS["relu"], "value", lambda x: 0.0 if x < 0 else x),
         "sign of the slope of abs": (operations, "sign", lambda x: 1.0 if x >= 0 else -1.0),
@@ -100,11 +104,18 @@ def rules():
 
 
 def powers():
-    """The constant exponents that have a formula of their own."""
+    """The constant exponents that have a formula of their own, and one that must have none."""
     row = OPERATIONS["**k"]
+
+    def cube(x, k, power=row.value):
+        return (x * x) * x if k == 3 else power(x, k)
+
     return {
-        f"power {k}": (row, "value", nudged(row.value, lambda x, exponent, k=k: exponent == k))
-        for k in (1, 2, 3, -1, -2)
+        "power 3 rounded on the way": (row, "value", cube),
+        **{
+            f"power {k}": (row, "value", nudged(row.value, lambda x, exponent, k=k: exponent == k))
+            for k in (1, 2, -1)
+        },
     }
 
 
