@@ -5,6 +5,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 
 def run(code, **environment):
     """Run code in an interpreter of its own, with these modules at hand."""
@@ -26,3 +28,12 @@ def printed(mg, program):
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
+
+
+def on_cpu(code, cpu):
+    """Run code with the loops for a kind of CPU; what it prints. Skips where they cannot run."""
+    done = run(code, MICROGRAD_CPU=cpu)
+    if done.returncode and "ImportError: MICROGRAD_CPU must be" in done.stderr and cpu != "plain":
+        pytest.skip(f"this machine has no {cpu}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
