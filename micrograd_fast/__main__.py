@@ -7,8 +7,10 @@ the two packages, the two pictures, and the command line.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import importlib.util
+import math
 import random
 import sys
 import tempfile
@@ -35,11 +37,15 @@ class Data(NamedTuple):
 
 
 def two_moons(samples: int, seed: int) -> Data:
-    """The points that make_moons draws after np.random.seed(seed)."""
+    """The points that make_moons draws after np.random.seed(seed).
+
+    Rounded to six decimals, because NumPy's sin and cos may differ in the last place elsewhere.
+    """
     from sklearn.datasets import make_moons
 
     points, moons = make_moons(n_samples=samples, noise=0.1, random_state=seed)
-    return Data(points.tolist(), [2.0 * moon - 1.0 for moon in moons.tolist()])
+    rounded = [[round(x, 6) for x in point] for point in points.tolist()]
+    return Data(rounded, [2.0 * moon - 1.0 for moon in moons.tolist()])
 
 
 def new_model(mg: Any, seed: int) -> Any:
@@ -106,7 +112,8 @@ def train_tape(mg: Any, model: Any, data: Data, steps: int) -> Iterator[Step]:
         tape.backward(weights)
         optimizer.step()
         accuracy = np.count_nonzero((scores > 0) == (rows[:, 2] > 0)) / n
-        yield Step(float(losses.sum() / n), accuracy, time.perf_counter() - start)
+        loss = math.fsum(losses) / n  # NumPy may add up in another order elsewhere
+        yield Step(loss, accuracy, time.perf_counter() - start)
 
 
 Trainer = Callable[[Any, Any, Data, int], Iterator[Step]]
@@ -124,27 +131,35 @@ def show(bar: Any, step: Step) -> None:
     bar.set_postfix_str(f"loss {step.loss:.4f}, accuracy {step.accuracy:.1%}", refresh=False)
 
 
-def train_one(trainer: Trainer, name: str, data: Data, steps: int, seed: int) -> tuple[Any, Any]:
-    """Train one package, 'ref' or 'fast', and report. Returns the package and its model."""
+class Trained(NamedTuple):
+    """A package, its trained model, and the loss at each step of training."""
+
+    mg: Any
+    model: Any
+    losses: list[float]
+
+
+def train_one(trainer: Trainer, name: str, data: Data, steps: int, seed: int) -> Trained:
+    """Train one package, 'ref' or 'fast', and report."""
     mg = package(name)
     model = new_model(mg, seed)
-    seconds = []
+    taken = []
     with progress(trainer(mg, model, data, steps), steps, mg.__name__) as bar:
         for step in bar:
             show(bar, step)
-            seconds.append(step.seconds)
+            taken.append(step)
     report_accuracy(mg, model, data)
-    report("time per step", f"{median(seconds) * 1e3:.3f} ms (median)")
-    return mg, model
+    report("time per step", f"{median(step.seconds for step in taken) * 1e3:.3f} ms (median)")
+    return Trained(mg, model, [step.loss for step in taken])
 
 
 # The comparison.
 
 
-def train_both(trainer: Trainer, data: Data, steps: int, seed: int) -> tuple[Any, Any]:
+def train_both(trainer: Trainer, data: Data, steps: int, seed: int) -> Trained:
     """Train both packages step by step in turn, compare the bits of each loss, and report.
 
-    Returns the fast package and its model. Exits with status 1 if any loss differs.
+    Returns what is of the fast one. Exits with status 1 if any loss differs.
     """
     ref, fast = package("ref"), package("fast")
     ref_model, fast_model = new_model(ref, seed), new_model(fast, seed)
@@ -168,7 +183,8 @@ def train_both(trainer: Trainer, data: Data, steps: int, seed: int) -> tuple[Any
         print(f"{k:>6}  {pairs[k][0].loss!r:<20}  {a:<22}  {b}{mark}")
     if different:
         sys.exit(f"{len(different)} of {steps} losses differ, the first at step {different[0]}")
-    print(f"the losses of all {steps} steps have the same bits in both packages")
+    print(f"the losses of all {steps} steps have the same bits in both packages, and on every")
+    print("machine: the digest at the end can be compared with that of any other")
 
     report_accuracy(fast, fast_model, data)
     ref_time, fast_time = (median(pair[i].seconds for pair in pairs) for i in (0, 1))
@@ -184,7 +200,7 @@ def train_both(trainer: Trainer, data: Data, steps: int, seed: int) -> tuple[Any
             f"{eager * 1e3:.2f} ms in micrograd_fast (median): with it {eager / fast_time:.1f} "
             "times as fast",
         )
-    return fast, fast_model
+    return Trained(fast, fast_model, [step.loss for _, step in pairs])
 
 
 def package(name: str) -> Any:
@@ -195,6 +211,13 @@ def package(name: str) -> Any:
 def report_accuracy(mg: Any, model: Any, data: Data) -> None:
     loss, accuracy = evaluate(mg, model, data)
     report("accuracy", f"{accuracy:.1%} of {len(data.points)} points, loss {loss.data:.4f}")
+
+
+def report_digest(losses: Sequence[float]) -> None:
+    """The digest of the losses to the last bit, which every machine prints for these options."""
+    text = " ".join(loss.hex() for loss in losses)
+    digest = hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
+    report("digest", f"{digest} of the losses, {losses[-1]!r} at last, on every machine")
 
 
 def report(what: str, text: object) -> None:
@@ -339,10 +362,11 @@ def run(argv: Sequence[str] | None) -> None:
     data = two_moons(arguments.samples, arguments.seed)
     trainer = train_tape if arguments.tape else train
     if arguments.compare:
-        mg, model = train_both(trainer, data, arguments.steps, arguments.seed)
+        trained = train_both(trainer, data, arguments.steps, arguments.seed)
     else:
-        mg, model = train_one(trainer, arguments.backend, data, arguments.steps, arguments.seed)
-    write_pictures(mg, model, data, arguments.out)
+        trained = train_one(trainer, arguments.backend, data, arguments.steps, arguments.seed)
+    write_pictures(trained.mg, trained.model, data, arguments.out)
+    report_digest(trained.losses)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
