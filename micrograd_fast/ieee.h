@@ -8,9 +8,20 @@
 #ifndef MICROGRAD_IEEE_H
 #define MICROGRAD_IEEE_H
 
+#include <float.h>
 #include <math.h>
 
 #include "rounded.h"
+
+#if defined(__FAST_MATH__) || defined(_M_FP_FAST) ||                  \
+    (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) ||        \
+    (defined(__GCC_IEC_559) && __GCC_IEC_559 == 0)
+#error "micrograd_fast gives the same bits everywhere, by IEEE-754: build it without -ffast-math, \
+-Ofast, /fp:fast and their parts (in CFLAGS?), which change results and drop nan and -0.0"
+#endif
+#if FLT_EVAL_METHOD < 0 || FLT_EVAL_METHOD == 2
+#error "micrograd_fast rounds each double once: build it without -mfpmath=387 (in CFLAGS?)"
+#endif
 
 #if defined(_MSC_VER)
 #define MG_INLINE static __forceinline
