@@ -43,7 +43,7 @@ MG_INLINE double NAME(product_error)(double x, double y, double product) {
 #ifdef HAS_FMA
     return FMA(x, y, -product);
 #else
-    const double x_big = x * 0x1.000002p27, y_big = y * 0x1.000002p27; /* 2^27 + 1 */
+    const double x_big = x * 0x1.0000002p27, y_big = y * 0x1.0000002p27; /* 2^27 + 1 */
     const double x_hi = x_big - (x_big - x), y_hi = y_big - (y_big - y);
     const double x_lo = x - x_hi, y_lo = y - y_hi;
     return x_lo * y_lo - (((product - x_hi * y_hi) - x_lo * y_hi) - x_hi * y_lo);
