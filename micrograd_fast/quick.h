@@ -211,7 +211,7 @@ MG_INLINE double NAME(quick_expm1)(double x) {
     top.lo = NAME(choice)(scale == 1.0, 2.0 * e.r.lo, top.lo);
     const PAIR q = NAME(pair_quotient)(top, e.d);
     const double ax = fabs(x);
-    return NAME(nearest)(q, (ax >= 0x1p-26) & (ax <= 700.0));
+    return NAME(nearest)(q, (ax >= 0x1p-26) & (ax <= 680.0));
 }
 
 /* k ln 2 + log(1 + f). */
@@ -293,7 +293,7 @@ MG_INLINE double NAME(quick_softplus)(double x) {
     const PAIR log = NAME(log_of_parts)(NAME(choice)(large, 1.0, 0.0), f);
     PAIR y = NAME(two_sum)(NAME(choice)(x > 0, x, 0.0), log.hi);
     y.lo += log.lo;
-    return NAME(nearest)(y, x > -700.0);
+    return NAME(nearest)(y, x > -600.0);
 }
 
 /* |x|^y times the sign of x^y. */

@@ -17,15 +17,15 @@
 #define MG_BETWEEN(low, x, high) (isgreater(fabs(x), low) && isless(fabs(x), high))
 #define MG_FUNCTIONS(FUNCTION)                                                   \
     FUNCTION(exp,      EXP,      MG_BETWEEN(0x1p-100, x, 700))                   \
-    FUNCTION(expm1,    EXPM1,    MG_BETWEEN(0x1p-100, x, 700))                   \
+    FUNCTION(expm1,    EXPM1,    MG_BETWEEN(0x1p-100, x, 600))                   \
     FUNCTION(log,      LOG,      isgreater(x, 0x1p-1022) && isless(x, INFINITY)) \
-    FUNCTION(log1p,    LOG1P,    isgreater(x, -0.99) && MG_BETWEEN(0x1p-100, x, 0x1p1000)) \
+    FUNCTION(log1p,    LOG1P,    isgreater(x, -0.99) && MG_BETWEEN(0x1p-100, x, 0x1p100)) \
     FUNCTION(sin,      SIN,      MG_BETWEEN(0x1p-100, x, 0x1p20))                \
     FUNCTION(cos,      COS,      MG_BETWEEN(0x1p-100, x, 0x1p20))                \
     FUNCTION(atan,     ATAN,     MG_BETWEEN(0x1p-100, x, 0x1p60))                \
     FUNCTION(tanh,     TANH,     MG_BETWEEN(0x1p-100, x, 700))                   \
-    FUNCTION(sigmoid,  SIGMOID,  MG_BETWEEN(0x1p-100, x, 700))                   \
-    FUNCTION(softplus, SOFTPLUS, MG_BETWEEN(0x1p-100, x, 700))                   \
+    FUNCTION(sigmoid,  SIGMOID,  MG_BETWEEN(0x1p-100, x, 600))                   \
+    FUNCTION(softplus, SOFTPLUS, MG_BETWEEN(0x1p-100, x, 200))                   \
     FUNCTION(erf,      ERF,      MG_BETWEEN(0x1p-100, x, 6))
 
 #define NUMBER(name, number, ...) MG_##number##_OF,
