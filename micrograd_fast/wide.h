@@ -141,10 +141,10 @@ static int nearest_double(wide x, double *out) {
     uint64_t bits = 0;
     if (x.hi && x.exponent > 1024) {
         bits = 0x7ff0000000000000;
-    } else if (x.hi && kept >= 0) {
-        const uint64_t behind = kept ? x.hi << kept | x.lo >> (64 - kept) : x.hi;
+    } else if (x.hi && kept >= -1) { /* -1 for what lies just below the middle of 0 and 2^-1074 */
+        const uint64_t behind = kept > 0 ? x.hi << kept | x.lo >> (64 - kept) : x.hi >> -kept;
         if (behind + 0x400 - 0x8000000000000000 < 0x800) return 0;
-        bits = (kept ? x.hi >> (64 - kept) : 0) + (behind >> 63);
+        bits = (kept > 0 ? x.hi >> (64 - kept) : 0) + (behind >> 63);
         if (kept == 53) bits += (uint64_t)(x.exponent + 1021) << 52; /* with the highest bit, 1022 */
     }
     bits |= (uint64_t)x.negative << 63;
