@@ -242,8 +242,8 @@ static double slowly(mg_function f, double x) {
 
 /* As C has it: a power of 0, 1 or infinity, or to one of these, needs no computing. */
 static double pow_slowly(double x, double y) {
-    const double size = fabs(x), half = 0.5 * fabs(y);
-    const int whole = isfinite(y) && floor(y) == y, odd = whole && floor(half) != half;
+    const double size = fabs(x);
+    const int whole = isfinite(y) && floor(y) == y, odd = whole && floor(0.5 * y) != 0.5 * y;
     const double sign = odd && signbit(x) ? -1.0 : 1.0;
     double out;
     if (y == 0 || x == 1) return 1.0;
