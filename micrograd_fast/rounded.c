@@ -7,7 +7,7 @@
 #include "ieee.h"
 #include "wide.h"
 
-double (*mg_ask_reference)(mg_function, double, double);
+double (*mg_ask_reference)(int, double, double);
 
 #define NAME(name) name##_plain
 #include "quick.h"

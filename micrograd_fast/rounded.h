@@ -43,6 +43,6 @@ void mg_choose_functions(int plain);
 
 /* What decides in the end, from any thread: to be set before the functions are used. y is the
    second argument of MG_POW_OF. */
-extern double (*mg_ask_reference)(mg_function f, double x, double y);
+extern double (*mg_ask_reference)(int f, double x, double y);
 
 #endif
