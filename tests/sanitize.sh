@@ -62,9 +62,11 @@ fi
 #   by name: what measures resident memory or C stacks, where the sanitizer's own would count
 #   test_fuzz      it comes by itself below
 #   test_memory_limits  ten million nodes and their memory: the red zones around each are counted with it
+#   test_rounding  it compiles programs of its own
 #   test_twins     it compares names and docstrings
 left_out=(
     test_packaging test_cimport test_plot test_graph test_parallel test_memory_limits test_twins test_fuzz
+    test_rounding
 )
 names="not [ref"
 names+=" and not stack and not resident and not memory_does_not_grow and not keeps_no_memory"
