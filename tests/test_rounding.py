@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 from rounding.building import build, missing
+from rounding.mutants import find_mutants
 
 why = missing()
 pytestmark = pytest.mark.skipif(why is not None, reason=str(why))
@@ -25,3 +26,10 @@ def test_no_answer_is_off_by_more_than_its_bound(tmp_path):
 def test_no_result_is_wrong_and_every_phase_decides(tmp_path):
     lines = output("count", tmp_path, 1, 100_000)
     assert {"exp", "pow", "cube"} <= {line[0] for line in lines}
+
+
+@pytest.mark.parametrize(
+    "name", ["no first answers", "a bound twice as wide", "a coefficient of exp"]
+)
+def test_a_changed_phase_bound_or_coefficient_is_found(name):
+    assert find_mutants([name]) == []

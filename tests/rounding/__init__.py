@@ -5,4 +5,5 @@ bounds.c      what the answers of each phase are off by, beside the bounds that 
 count.c       which phase decides how many arguments, and how many results are wrong: none
 exact.h       the exact results; arguments.h, random arguments
 building.py   these programs, compiled with the sources of micrograd_fast that they test
+mutants.py    the sources with a bound, a phase, a range or a number changed, to be found
 """
