@@ -15,8 +15,7 @@ from interpreters import run
 
 from micrograd_ref import rounded
 
-# Of a function's arguments, after those that are always taken.
-RANDOM = {"micrograd_ref": 10_000, "micrograd_fast": 200_000}
+RANDOM = 200_000  # arguments of a function, on top of special ones
 
 # Where a function is neither trivial nor near overflow, by its name.
 RANGES = {
@@ -81,21 +80,15 @@ def neighbours(x, count):
 
 @functools.cache
 def arguments(name):
-    """Those that are always taken, then random ones; and what MPFR gives."""
+    """Special ones, those that are hard to round, random ones; and what MPFR gives."""
     rng, (low, high) = random.Random(name), RANGES[name]
     xs = [sign * x for x in SPECIAL for sign in (1, -1)]
     xs += [sign * y for x in TURNS for y in (x, *neighbours(x, 3)) for sign in (1, -1)]
     xs += [sign * x for (x,) in hard_to_round(name) for sign in (1, -1)]
-    for _ in range(RANDOM["micrograd_fast"] // 5):
+    for _ in range(RANDOM // 5):
         xs += [any_double(rng), rng.uniform(low, high), rng.uniform(low, high), rng.uniform(-3, 3)]
         xs.append(math.ldexp(rng.uniform(-1, 1), rng.randint(-60, 10)))
     return np.array(xs), np.array([*map(mpfr.FUNCTIONS[name], xs)])
-
-
-def taken(mg, cases):
-    """As many of the cases as there is time for with a package."""
-    more = RANDOM["micrograd_fast"] - RANDOM[mg.__name__]
-    return [column[: len(column) - more] for column in cases]
 
 
 def check(found, *cases):
@@ -110,7 +103,7 @@ def check(found, *cases):
 
 @pytest.mark.parametrize("name", mpfr.FUNCTIONS)
 def test_a_function_is_rounded_once(mg, name):
-    xs, expected = taken(mg, arguments(name))
+    xs, expected = arguments(name)
     function = getattr(mg.Value, name)
     check([function(mg.Value(x)).data for x in xs.tolist()], xs, expected)
 
@@ -154,10 +147,10 @@ def pairs_at_turns():
 
 @functools.cache
 def powers():
-    """Operands x and y: those that are always taken, then random ones; and what MPFR gives."""
+    """Operands x and y, special, hard to round and random ones; and what MPFR gives."""
     rng = random.Random("pow")
     pairs = [*pairs_at_turns(), *exact_powers(rng), *hard_to_round("pow")]
-    for _ in range(RANDOM["micrograd_fast"] // 5):
+    for _ in range(RANDOM // 5):
         pairs.append((any_double(rng), any_double(rng)))
         pairs.append((abs(any_double(rng)), rng.uniform(-3, 3)))
         pairs.append((rng.uniform(0, 4), rng.uniform(-100, 100)))
@@ -167,7 +160,7 @@ def powers():
 
 
 def test_a_power_is_rounded_once(mg):
-    xs, ys, expected = taken(mg, powers())
+    xs, ys, expected = powers()
     pairs = zip(xs.tolist(), ys.tolist(), strict=True)
     check([(mg.Value(x) ** mg.Value(y)).data for x, y in pairs], xs, ys, expected)
 
@@ -180,7 +173,7 @@ def constant_powers(k):
     """Bases, and what MPFR gives for their k-th powers."""
     rng = random.Random(k)
     xs = [sign * x for x in (*SPECIAL, *TURNS) for sign in (1, -1)]
-    for _ in range(RANDOM["micrograd_fast"] // (2 * len(EXPONENTS))):
+    for _ in range(RANDOM // (2 * len(EXPONENTS))):
         xs += [any_double(rng), rng.uniform(-4, 4)]
     return np.array(xs), np.array([mpfr.pow(x, k) for x in xs])
 
@@ -188,8 +181,6 @@ def constant_powers(k):
 @pytest.mark.parametrize("k", EXPONENTS)
 def test_a_constant_power_is_rounded_once(mg, k):
     xs, expected = constant_powers(k)
-    if mg.__name__ == "micrograd_ref":
-        xs, expected = xs[:2_000], expected[:2_000]
     check([(mg.Value(x) ** k).data for x in xs.tolist()], xs, expected)
 
 
