@@ -13,7 +13,7 @@
    In the derivations u is 2^-53: an operation has an error of at most u times its result. Where a
    pair's lo is at most a few u |hi|, steps of pairs are off by a few tens of u^2, below 2^-99: that
    is never what counts. What counts is the series, where it is cut off, and its plain part, which is
-   computed in single numbers, its tail. "Off by 2^-67.2 (2^-67.7)": by no more than the one, and by the
+   computed in single numbers, its tail. "Off by 2^-67.2 (2^-67.5)": by no more than the one, and by the
    other where tests/rounding found it worst. */
 
 #include <math.h>
@@ -153,7 +153,7 @@ MG_INLINE double NAME(nearest)(PAIR x, int in_range) {
    largest, that is by 2^-64.8: its last sum and the rounding of 1/360 come to 1.1u, z^2 to 0.6u, their
    product to 0.8u, and z_lo, which it leaves out, to 2 * 2u. For k = 0, where r.lo = 0, it is off by
    4u: 2^-65.6. All else are pairs, the larger one first in each sum: 2, z / 6, the tail.
-   R's error changes e^r by 2r / (R^2 - r^2) < 0.176 of it: e^r is off by 2^-67.2 (2^-67.7). */
+   R's error changes e^r by 2r / (R^2 - r^2) < 0.176 of it: e^r is off by 2^-67.2 (2^-67.5). */
 typedef struct {
     PAIR n, d, r;
     uint64_t scale;
@@ -186,7 +186,7 @@ MG_INLINE NAME(exponential) NAME(exponential_of)(double x, double x_lo) {
     return e;
 }
 
-/* Off by 2^-67.2 (2^-67.7). Below -708 the result would be rounded a second time. */
+/* Off by 2^-67.2 (2^-67.5). Below -708 the result would be rounded a second time. */
 MG_INLINE double NAME(quick_exp)(double x) {
     const NAME(exponential) e = NAME(exponential_of)(x, 0.0);
     const PAIR q = NAME(pair_quotient)(e.n, e.d);
@@ -195,7 +195,7 @@ MG_INLINE double NAME(quick_exp)(double x) {
 }
 
 /* (e^2x - 1) / (e^2x + 1), or r / R for k = 0: off by half of R's error, 2^-66.6; or by that of e^2x
-   times 1 / sinh 2x < 2.84, 2^-65.7 (2^-66.4). From 22 on tanh 22 stands for it: they round to 1. */
+   times 1 / sinh 2x < 2.84, 2^-65.7 (2^-66.3). From 22 on tanh 22 stands for it: they round to 1. */
 MG_INLINE double NAME(quick_tanh)(double x) {
     const double ax = fabs(x);
     const NAME(exponential) e = NAME(exponential_of)(2.0 * NAME(choice)(ax < 22.0, ax, 22.0), 0.0);
@@ -211,7 +211,7 @@ MG_INLINE double NAME(quick_tanh)(double x) {
     return copysign(y, x);
 }
 
-/* e^x / (e^x + 1), by e^|x| = 2^k n / d: off by less than that, 2^-67.2 (2^-67.6). From 708 on, that of
+/* e^x / (e^x + 1), by e^|x| = 2^k n / d: off by less than that, 2^-67.2 (2^-67.5). From 708 on, that of
    708 stands for it: they round to 1. */
 MG_INLINE double NAME(quick_sigmoid)(double x) {
     const double ax = fabs(x);
@@ -228,7 +228,7 @@ MG_INLINE double NAME(quick_sigmoid)(double x) {
 }
 
 /* (2^k n - d) / d, or 2r / d for k = 0: off by R's error over d > 1.67, 2^-66.3; or by that of e^x times
-   e^x / |e^x - 1| < 3.42, 2^-65.4 (2^-66.3). Beyond 680 the splitting would overflow. */
+   e^x / |e^x - 1| < 3.42, 2^-65.4 (2^-66). Beyond 680 the splitting would overflow. */
 MG_INLINE double NAME(quick_expm1)(double x) {
     const NAME(exponential) e = NAME(exponential_of)(x, 0.0);
     const double scale = NAME(number)(0x3ff0000000000000 + e.scale);
@@ -247,7 +247,7 @@ MG_INLINE double NAME(quick_expm1)(double x) {
    |s| < 0.1717, z < 0.0295. Cut off at s^27: by 2^-70.8 of 2s. The tail, 2/7 + 2/9 z + ..., is off by
    0.6u. What the fifths are off by counts with z^2 / 2 = 2^-11.2 of 2s: 0.6u z, and (a + 1) u times
    0.0086, a for z.lo. Where f.lo = 0, that of s is 3u and that of z 7u: 0.09u. So for k = 0 the
-   logarithm is off by 2^-67.5 (2^-68.2). It is for other k as well: |k ln 2 + log(1 + f)| > 0.346 is
+   logarithm is off by 2^-67.5 (2^-68.1). It is for other k as well: |k ln 2 + log(1 + f)| > 0.346 is
    above |2s|, k ln 2 is off by 2^-97 of it, and it is the larger one in the sums. */
 MG_INLINE PAIR NAME(log_of_parts)(double k, PAIR f) {
     PAIR f_plus_2 = NAME(fast_two_sum)(2.0, f.hi);
@@ -297,7 +297,7 @@ MG_INLINE double NAME(quick_log)(double x) {
 }
 
 /* By x alone near 0, where f = x, else by the sum 1 + x, which is a pair: f.lo <= u |f|, so z's a is 11.
-   The fifths are off by 0.13u: log1p by 2^-67 (2^-67.9). */
+   The fifths are off by 0.13u: log1p by 2^-67 (2^-67.8). */
 MG_INLINE double NAME(quick_log1p)(double x) {
     const PAIR sum = NAME(two_sum)(1.0, x);
     PAIR f;
@@ -316,7 +316,7 @@ MG_INLINE double NAME(quick_log1p)(double x) {
 /* x + log(1 + e^-x), or log(1 + e^x) for a negative x: with 1 + f = 1 + e^-|x|, or half of it.
 
    The power is off by 2^-67.2 of itself, and log(1 + e^-|x|) so by no more. A quotient, its a is 7, that
-   of z 21: the fifths are off by 0.21u, the logarithm by 2^-66.4 and 2^-67.2, 2^-65.7 (2^-67.6). Where
+   of z 21: the fifths are off by 0.21u, the logarithm by 2^-66.4 and 2^-67.2, 2^-65.7 (2^-67.5). Where
    f.lo is not far below f, next to x = 0, both are small against k ln 2. Below -600 bits of the power's
    lo are lost below all numbers. */
 MG_INLINE double NAME(quick_softplus)(double x) {
@@ -356,7 +356,7 @@ MG_INLINE double NAME(quick_pow)(double x, double y) {
     return power * NAME(choice)((x < 0) & !even, -1.0, 1.0);
 }
 
-/* x^3, from x^2 with its error: off by 3 u^2, 2^-104.4 (2^-104.7), as both errors are at most u and two
+/* x^3, from x^2 with its error: off by 3 u^2, 2^-104.4 (2^-104.6), as both errors are at most u and two
    are rounded. nearest_within may round 2u off by 2 u^2. */
 MG_INLINE double NAME(quick_cube)(double x) {
     const double square = x * x, cube = square * x;
@@ -373,7 +373,7 @@ MG_INLINE double NAME(quick_cube)(double x) {
    pi / 2, 2^-102, by the last product and by its sum, even where that is the larger one.
    Cut off at r^22 or r^23: by 2^-77. Of cos, the tail, 1/8! - ... < 2^-15.3, is off by 2u, with its
    product with z, less z.lo, 6u: c by 2^-66.3, cos r > 0.707 by z^3 < 0.235 of it, 2^-67.9 of itself. Of
-   sin, the tail is 1/9!, and sin r / r > 0.9: off by 2^-71 (2^-69 both). 2^-95 is for the error of r. */
+   sin, the tail is 1/9!, and sin r / r > 0.9: off by 2^-71 (2^-68.9 both). 2^-95 is for the error of r. */
 MG_INLINE double NAME(quick_wave)(double x, uint64_t quarters) {
     const double shifted = MUL_ADD(x, 0x1.45f306dc9c883p-1, TO_INTEGER), k = shifted - TO_INTEGER;
     const PAIR first = NAME(two_sum)(x - k * 0x1.921fb544p+0, -k * 0x1.0b4611a6p-34);
@@ -418,7 +418,7 @@ MG_INLINE double NAME(quick_cos)(double x) { return NAME(quick_wave)(x, 1); }
    product's rounding, and 0.009u times a, for z.lo; and s (1 + ...) by z^2 of that. For c = 0 and x < 1,
    s = x, and next to 1/4 z.lo < 0.25u z: 0.03u, 2^-66 of atan x. For c = 1/2, with roundings next to
    s = -0.2223, where it is worst, z.lo < 5u z: 0.07u, times s z^2 / atan(1/4): 2^-65.6. Elsewhere
-   atan x is larger: less (2^-66.6). */
+   atan x is larger: less (2^-66.4). */
 MG_INLINE PAIR NAME(atan_of)(double x) {
     const int inverted = x > 1.0;
     const double above = NAME(choice)(inverted, 1.0, x), below = NAME(choice)(inverted, x, 1.0);

@@ -14,7 +14,7 @@ double (*mg_ask_reference)(int, double, double);
 #undef NAME
 
 /* The errors here add up those that wide.h states, in parts of the result. What tests/rounding measured
-   is up to 16 times smaller, as they seldom all point one way. The largest is that of a power: 2^-109.
+   is 2 to 40 times smaller, as they seldom all point one way. The largest is that of a power: 2^-109.
 
    e^r - 1 for |r| < 1/2: that of r / 16 by the series, all of it over 18!, and then four times
    (1 + e)^2 - 1 = e (2 + e). Cut off by 2^-146; the series is off by 2^-122.6, each e (2 + e) by 2^-124

@@ -1,9 +1,9 @@
 /* Correctly rounded functions: the exact result, rounded once to the nearest double, ties to even.
 
    A function looks for it three times. quick.h computes a pair of doubles with an error below 2^-64
-   of it, which decides all but one argument in about 1,400. wide.h computes those with 128 bits, to
-   2^-108 of them. Of what that leaves open, none of 10^8 random arguments, but crafted ones and
-   powers in the very middle of two doubles, the reference decides.
+   of it, which decides all but one argument in 2,000, or one power in 250. wide.h computes those with
+   128 bits, to 2^-108 of them. Of what that leaves open, none of 10^8 random arguments, but crafted
+   ones and powers in the very middle of two doubles, the reference decides.
 
    Whatever decides, there is one nearest double: the bits depend on no library, compiler or CPU.
    Special arguments give what C's functions of these names give, nan for nan, and set no flag. */
