@@ -100,9 +100,10 @@ cdef class Replay:
             for k in range(self.output_count):
                 slot = self.outputs[k]
                 for i in range(self.block.rows):
-                    at(results, start + i, k)[0] = (
+                    put(
+                        results, start + i, k,
                         self.block.shared[~slot] if slot < 0
-                        else self.block.values[slot * self.block.stride + i]
+                        else self.block.values[slot * self.block.stride + i],
                     )
             start += BLOCK
         return 0
@@ -135,7 +136,7 @@ cdef class Replay:
             self.run_backward_block(start + BLOCK >= table.rows)
             for k in range(self.input_count):
                 for i in range(self.block.rows):
-                    at(gradient, start + i, k)[0] = grads[k * self.block.stride + i]
+                    put(gradient, start + i, k, grads[k * self.block.stride + i])
             start += BLOCK
         return 0
 

@@ -32,15 +32,68 @@ cdef object get_empty(
     cdef tuple shape = (rows,) if many else ()
     out = empty((*shape, columns) if wide else shape)
     PyObject_GetBuffer(out, view, PyBUF_STRIDED)
-    if (
-        view.itemsize != sizeof(double)
-        or view.ndim != many + wide
-        or many and view.shape[0] != rows
-        or wide and view.shape[view.ndim - 1] != columns
-    ):
+    if view.itemsize != sizeof(double) or not has_shape(view, rows, many, columns, wide):
         PyBuffer_Release(view)
         raise ValueError("numpy.empty was replaced by what makes other arrays")
     return out
+
+cdef bint has_shape(
+    Py_buffer* view, Py_ssize_t rows, bint many, Py_ssize_t columns, bint wide
+) noexcept:
+    return (
+        view.ndim == many + wide
+        and (not many or view.shape[0] == rows)
+        and (not wide or view.shape[view.ndim - 1] == columns)
+    )
+
+cdef int get_result(
+    Py_buffer* view, object x, str what,
+    Py_ssize_t rows, bint many, Py_ssize_t columns, bint wide,
+) except -1:
+    """The buffer of a user's array for results, of the shape that get_empty gives."""
+    if not isinstance(x, ndarray):
+        raise TypeError(f"{what} must be an array of NumPy, not '{type_name(x)}'")
+    if type(x) is not ndarray:  # a subclass may say other things of itself
+        import numpy as np
+
+        x = np.asarray(x)
+    if x.dtype is not float64 and x.dtype != float64:
+        raise TypeError(f"{what} must have the dtype float64, got {x.dtype}")
+    PyObject_GetBuffer(x, view, PyBUF_STRIDED_RO)
+    try:
+        if view.itemsize != sizeof(double) or not has_shape(view, rows, many, columns, wide):
+            shape = ((rows,) if many else ()) + ((columns,) if wide else ())
+            raise ValueError(f"{what} must have the shape {shape}, got {x.shape}")
+        if not PyBuffer_IsContiguous(view, b"C"):
+            raise ValueError(
+                f"{what} must be in C order without gaps, got strides of {x.strides} bytes: "
+                "numpy.empty makes such an array"
+            )
+        if view.readonly:
+            raise ValueError(
+                f"{what} must be writable, got a read-only array: a copy of it would do"
+            )
+    except BaseException:
+        PyBuffer_Release(view)
+        raise
+    return 0
+
+cdef int check_apart(Py_buffer* result, str what, Py_buffer* read, str name) except -1:
+    """Whether results may go into an array while another is read."""
+    cdef char* first = <char*>read.buf
+    cdef char* end = first + read.itemsize
+    cdef Py_ssize_t i, reach
+    if read.len == 0 or result.len == 0:
+        return 0
+    for i in range(read.ndim):
+        reach = (read.shape[i] - 1) * read.strides[i]
+        if reach < 0:
+            first += reach
+        else:
+            end += reach
+    if first < <char*>result.buf + result.len and <char*>result.buf < end:
+        raise ValueError(f"{what} must not overlap {name} in memory: a copy of it would do")
+    return 0
 
 cdef struct Table:
     char* data  # of doubles
@@ -58,6 +111,9 @@ cdef Table table_of(Py_buffer* view, bint many, bint wide) noexcept:
 
 cdef inline double* at(Table* table, Py_ssize_t row, Py_ssize_t column) noexcept nogil:
     return <double*>(table.data + row * table.row_step + column * table.column_step)
+
+cdef inline void put(Table* table, Py_ssize_t row, Py_ssize_t column, double x) noexcept nogil:
+    memcpy(at(table, row, column), &x, sizeof(double))
 
 cdef inline double read(Table* table, Py_ssize_t row, Py_ssize_t column) noexcept nogil:
     """What is there, which may lie at any address."""

@@ -59,27 +59,34 @@ class Tape:
     def parameters(self) -> tuple[Value, ...]:
         """The other leaves that are no constants, in topological order."""
 
-    def forward(self, rows: ArrayLike = ()) -> Any:
+    def forward(self, rows: ArrayLike = (), out: NDArray[np.float64] | None = None) -> Any:
         """Evaluate the recorded output for every row.
 
         rows: (n, len(inputs)) array of float64; other real dtypes are converted. It is read again
         by backward, so leave it as it is until then.
+        out: an array for the results, which is then what is returned: float64, in C order, and
+        apart from rows in memory. A new one if None.
         Returns a new (n,) array, or (n, k) for a sequence of k outputs. A single row may come as a
-        (len(inputs),) array: that returns a float, or (k,).
-        Raises ValueError if the last dimension is not len(inputs), TypeError for another dtype,
-        RuntimeError if another thread is using the Tape.
+        (len(inputs),) array: that returns a float, or (k,); its out has the shape (), or (k,).
+        Raises ValueError if the last dimension is not len(inputs), or for an out that does not fit;
+        TypeError for another dtype; RuntimeError if another thread is using the Tape.
         Cost: one pass over the instructions per block of rows; no Python objects are made.
         """
 
-    def backward(self, seed: ArrayLike | None = None) -> None:
+    def backward(
+        self, seed: ArrayLike | None = None, input_grad: NDArray[np.float64] | None = None
+    ) -> None:
         """Differentiate the rows of the last forward.
 
         seed: the weight of each row, in the shape that forward returned; all 1.0 if None.
+        input_grad: an array for the gradient with respect to the inputs, which the property is
+        then: float64, in C order, and apart from rows and seed in memory. A new one if None.
         Adds the gradient of the weighted sum of the outputs into each parameter's grad, and leaves
         that with respect to the inputs in input_grad. A block's forward is computed again where it
         is no longer at hand, which is when there is more than one: time for memory.
-        Raises ValueError without a forward before, or for a seed of another shape; TypeError for a
-        seed of another dtype; RuntimeError if another thread is using the Tape.
+        Raises ValueError without a forward before, for a seed of another shape, or for an
+        input_grad that does not fit; TypeError for another dtype; RuntimeError if another thread is
+        using the Tape.
         Cost: about two forwards, three with more than one block.
         """
 

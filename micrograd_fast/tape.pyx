@@ -7,7 +7,8 @@ from array import array
 
 cimport cython
 from cpython.buffer cimport (
-    PyBUF_FORMAT, PyBUF_STRIDED, PyBUF_STRIDED_RO, PyBuffer_Release, PyObject_GetBuffer,
+    PyBUF_FORMAT, PyBUF_STRIDED, PyBUF_STRIDED_RO, PyBuffer_IsContiguous, PyBuffer_Release,
+    PyObject_GetBuffer,
 )
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
@@ -107,15 +108,17 @@ cdef class Tape(Replay):
         """The other leaves that are no constants, in topological order."""
         return self._parameters
 
-    def forward(self, rows=()):
+    def forward(self, rows=(), out=None):
         """Evaluate the recorded output for every row.
 
         rows: (n, len(inputs)) array of float64; other real dtypes are converted. It is read again
         by backward, so leave it as it is until then.
+        out: an array for the results, which is then what is returned: float64, in C order, and
+        apart from rows in memory. A new one if None.
         Returns a new (n,) array, or (n, k) for a sequence of k outputs. A single row may come as a
-        (len(inputs),) array: that returns a float, or (k,).
-        Raises ValueError if the last dimension is not len(inputs), TypeError for another dtype,
-        RuntimeError if another thread is using the Tape.
+        (len(inputs),) array: that returns a float, or (k,); its out has the shape (), or (k,).
+        Raises ValueError if the last dimension is not len(inputs), or for an out that does not fit;
+        TypeError for another dtype; RuntimeError if another thread is using the Tape.
         Cost: one pass over the instructions per block of rows; no Python objects are made.
         """
         cdef Py_buffer view
@@ -131,26 +134,29 @@ cdef class Tape(Replay):
                 )
             self.acquire()
             try:
-                return self.evaluate(rows, table_of(&view, view.ndim == 2, True), view.ndim == 2)
+                return self.evaluate(rows, &view, out)
             finally:
                 self.busy = False
         finally:
             PyBuffer_Release(&view)
 
-    def backward(self, seed=None):
+    def backward(self, seed=None, input_grad=None):
         """Differentiate the rows of the last forward.
 
         seed: the weight of each row, in the shape that forward returned; all 1.0 if None.
+        input_grad: an array for the gradient with respect to the inputs, which the property is
+        then: float64, in C order, and apart from rows and seed in memory. A new one if None.
         Adds the gradient of the weighted sum of the outputs into each parameter's grad, and leaves
         that with respect to the inputs in input_grad. A block's forward is computed again where it
         is no longer at hand, which is when there is more than one: time for memory.
-        Raises ValueError without a forward before, or for a seed of another shape; TypeError for a
-        seed of another dtype; RuntimeError if another thread is using the Tape.
+        Raises ValueError without a forward before, for a seed of another shape, or for an
+        input_grad that does not fit; TypeError for another dtype; RuntimeError if another thread is
+        using the Tape.
         Cost: about two forwards, three with more than one block.
         """
         self.acquire()
         try:
-            self.run_backward(seed)
+            self.run_backward(seed, input_grad)
         finally:
             self.busy = False
 
@@ -173,9 +179,8 @@ cdef class Tape(Replay):
             f"{len(self._parameters)} parameters)"
         )
 
-    cdef int run_backward(self, object seed) except -1:
+    cdef int run_backward(self, object seed, object input_grad) except -1:
         cdef Py_buffer view, seed_view
-        cdef Table seeds
         cdef bint many
         if self.rows is None:
             raise ValueError("backward needs a forward before it")
@@ -194,14 +199,13 @@ cdef class Tape(Replay):
                 before = (self.row_count, self.input_count)[0 if many else 1 :]
                 raise ValueError(f"rows had the shape {before} in forward, now {self.rows.shape}")
             if seed is None:
-                return self.differentiate(table_of(&view, many, True), NULL)
+                return self.differentiate(&view, NULL, input_grad)
             shape = self.output_shape(self.row_count)
             if seed.shape != shape:
                 raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
             PyObject_GetBuffer(seed, &seed_view, PyBUF_STRIDED_RO)
             try:
-                seeds = table_of(&seed_view, many, not self.single)
-                return self.differentiate(table_of(&view, many, True), &seeds)
+                return self.differentiate(&view, &seed_view, input_grad)
             finally:
                 PyBuffer_Release(&seed_view)
         finally:
@@ -219,12 +223,34 @@ cdef class Tape(Replay):
         self.busy = True
         return 0
 
-    cdef object evaluate(self, object rows, Table table, bint many):
+    cdef object evaluate(self, object rows, Py_buffer* rows_view, object out):
         """What forward returns."""
-        cdef Py_ssize_t i
-        cdef Py_buffer view
+        cdef bint many = rows_view.ndim == 2
+        cdef Table table = table_of(rows_view, many, True)
         cdef Table results
+        cdef Py_buffer view
         cdef double result
+        if out is None and self.single and not many:
+            results.data, results.row_step, results.column_step = <char*>&result, 0, 0
+            self.evaluate_table(rows, &table, &results, many)
+            return result
+        if out is None:
+            out = get_empty(&view, table.rows, many, self.output_count, not self.single)
+        else:
+            get_result(&view, out, "out", table.rows, many, self.output_count, not self.single)
+        try:
+            check_apart(&view, "out", rows_view, "rows")
+            results = table_of(&view, many, not self.single)
+            self.evaluate_table(rows, &table, &results, many)
+        finally:
+            PyBuffer_Release(&view)
+        return out
+
+    cdef int evaluate_table(
+        self, object rows, Table* table, Table* results, bint many
+    ) except -1:
+        """What forward does."""
+        cdef Py_ssize_t i
         self.rows = self.gradient = None
         self.current = -1
         self.reserve(table.rows)
@@ -232,50 +258,58 @@ cdef class Tape(Replay):
         for i in range(len(self._parameters)):
             self.block.shared[self.program.constants + i] = (<Value>self._parameters[i])._data
         if is_detecting():
-            self.check(&table, NULL, False)
+            self.check(table, NULL, False)
         self.run_forward(False)
         self.row_count, self.many = table.rows, many
-        if self.single and not many:
-            results.data, results.row_step, results.column_step = <char*>&result, 0, 0
-            self.evaluate_rows(&table, &results)
-            self.rows = rows
-            return result
-        out = get_empty(&view, table.rows, many, self.output_count, not self.single)
+        if self.is_long(table.rows):
+            with nogil:
+                self.evaluate_rows(table, results)
+        else:
+            self.evaluate_rows(table, results)
+        self.rows = rows
+        return 0
+
+    cdef int differentiate(
+        self, Py_buffer* rows_view, Py_buffer* seed_view, object input_grad
+    ) except -1:
+        """What backward does."""
+        cdef Table table = table_of(rows_view, self.many, True)
+        cdef Table gradient, seeds
+        cdef Py_buffer view
+        if input_grad is None:
+            input_grad = get_empty(&view, table.rows, self.many, self.input_count, True)
+        else:
+            get_result(
+                &view, input_grad, "input_grad", table.rows, self.many, self.input_count, True
+            )
         try:
-            results = table_of(&view, many, not self.single)
-            if self.is_long(table.rows):
-                with nogil:
-                    self.evaluate_rows(&table, &results)
+            check_apart(&view, "input_grad", rows_view, "rows")
+            gradient = table_of(&view, self.many, True)
+            if seed_view == NULL:
+                self.differentiate_table(&table, NULL, &gradient)
             else:
-                self.evaluate_rows(&table, &results)
+                check_apart(&view, "input_grad", seed_view, "seed")
+                seeds = table_of(seed_view, self.many, not self.single)
+                self.differentiate_table(&table, &seeds, &gradient)
         finally:
             PyBuffer_Release(&view)
-        self.rows = rows
-        return out
+        self.gradient = input_grad
+        return 0
 
-    cdef int differentiate(self, Table table, Table* seeds) except -1:
-        """What backward does."""
+    cdef int differentiate_table(self, Table* table, Table* seeds, Table* gradient) except -1:
         cdef Py_ssize_t i
-        cdef Py_buffer view
-        cdef Table gradient
         cdef Value p
         if is_detecting():
-            self.check(&table, seeds, True)
-        out = get_empty(&view, table.rows, self.many, self.input_count, True)
+            self.check(table, seeds, True)
         memset(self.block.shared_grads, 0, self.shared_count * sizeof(double))
-        try:
-            gradient = table_of(&view, view.ndim == 2, True)
-            if self.is_long(table.rows):
-                with nogil:
-                    self.differentiate_rows(&table, seeds, &gradient)
-            else:
-                self.differentiate_rows(&table, seeds, &gradient)
-        finally:
-            PyBuffer_Release(&view)
+        if self.is_long(table.rows):
+            with nogil:
+                self.differentiate_rows(table, seeds, gradient)
+        else:
+            self.differentiate_rows(table, seeds, gradient)
         for i in range(len(self._parameters)):
             p = <Value>self._parameters[i]
             p._grad = p._grad + self.block.shared_grads[self.program.constants + i]
-        self.gradient = out
         return 0
 
     cdef int check(self, Table* table, Table* seeds, bint backward) except -1:

@@ -85,6 +85,32 @@ def real_array(x: ArrayLike, what: str) -> NDArray[np.float64]:
     return array.astype(np.float64, copy=False)
 
 
+def result_array(
+    x: Any, what: str, shape: tuple[int, ...], **read: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """A user's array for results of this shape, apart in memory from those that are read."""
+    import numpy as np
+
+    if not isinstance(x, np.ndarray):
+        raise TypeError(f"{what} must be an array of NumPy, not '{type_name(x)}'")
+    array: NDArray[np.float64] = np.asarray(x)  # a subclass may say other things of itself
+    if array.dtype != np.float64:
+        raise TypeError(f"{what} must have the dtype float64, got {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, got {array.shape}")
+    if not array.flags.c_contiguous:
+        raise ValueError(
+            f"{what} must be in C order without gaps, got strides of {array.strides} bytes: "
+            "numpy.empty makes such an array"
+        )
+    if not array.flags.writeable:
+        raise ValueError(f"{what} must be writable, got a read-only array: a copy of it would do")
+    for name, other in read.items():
+        if np.may_share_memory(array, other):
+            raise ValueError(f"{what} must not overlap {name} in memory: a copy of it would do")
+    return array
+
+
 UFUNCS = {
     **{"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "**": "power"},
     **{"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"},

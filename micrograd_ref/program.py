@@ -41,6 +41,10 @@ class Program(NamedTuple):
     varying: list[bool]  # whether a slot depends on an input
     instructions: list[Instruction]
 
+    def output_shape(self, rows: NDArray[np.float64]) -> tuple[int, ...]:
+        """Of what forward returns; () for a float."""
+        return rows.shape[:-1] if self.single else (*rows.shape[:-1], len(self.outputs))
+
     def run(self, values: list[float], varying: bool) -> None:
         """Fill the slots that depend on an input, or those that do not."""
         for operation, out, operands in self.instructions:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .anomaly import is_detecting
-from .checking import real_array
+from .checking import real_array, result_array
 from .engine import Value
 from .program import Program
 from .recording import record
@@ -99,15 +99,17 @@ class Tape(Fields):
         """The other leaves that are no constants, in topological order."""
         return self._program.parameters if self._program else ()
 
-    def forward(self, rows: ArrayLike = ()) -> Any:
+    def forward(self, rows: ArrayLike = (), out: NDArray[np.float64] | None = None) -> Any:
         """Evaluate the recorded output for every row.
 
         rows: (n, len(inputs)) array of float64; other real dtypes are converted. It is read again
         by backward, so leave it as it is until then.
+        out: an array for the results, which is then what is returned: float64, in C order, and
+        apart from rows in memory. A new one if None.
         Returns a new (n,) array, or (n, k) for a sequence of k outputs. A single row may come as a
-        (len(inputs),) array: that returns a float, or (k,).
-        Raises ValueError if the last dimension is not len(inputs), TypeError for another dtype,
-        RuntimeError if another thread is using the Tape.
+        (len(inputs),) array: that returns a float, or (k,); its out has the shape (), or (k,).
+        Raises ValueError if the last dimension is not len(inputs), or for an out that does not fit;
+        TypeError for another dtype; RuntimeError if another thread is using the Tape.
         Cost: one pass over the instructions per block of rows; no Python objects are made.
         """
         import numpy as np
@@ -119,6 +121,8 @@ class Tape(Fields):
                 f"got {rows.shape}"
             )
         with self._alone() as program:
+            shape = program.output_shape(rows)
+            into = np.empty(shape) if out is None else result_array(out, "out", shape, rows=rows)
             self._rows = self._input_grad = None
             self._read = [0.0] * len(program.varying)
             for slot, constant in program.constants.items():
@@ -129,24 +133,29 @@ class Tape(Fields):
                 self._check(program, np.atleast_2d(rows))
             program.run(self._read, varying=False)
             table = np.atleast_2d(rows)
-            results = np.empty((len(table), len(program.outputs)))
+            results = into.reshape(len(table), len(program.outputs))
             for i, row in enumerate(table):
                 values = program.evaluate(self._read, row)
                 results[i] = [values[slot] for slot in program.outputs]
             self._rows, self._shape = rows, rows.shape
-        if rows.ndim == 1:
-            return float(results[0, 0]) if program.single else results[0].copy()
-        return results[:, 0].copy() if program.single else results
+        if out is not None:
+            return out
+        return into if shape else float(into)
 
-    def backward(self, seed: ArrayLike | None = None) -> None:
+    def backward(
+        self, seed: ArrayLike | None = None, input_grad: NDArray[np.float64] | None = None
+    ) -> None:
         """Differentiate the rows of the last forward.
 
         seed: the weight of each row, in the shape that forward returned; all 1.0 if None.
+        input_grad: an array for the gradient with respect to the inputs, which the property is
+        then: float64, in C order, and apart from rows and seed in memory. A new one if None.
         Adds the gradient of the weighted sum of the outputs into each parameter's grad, and leaves
         that with respect to the inputs in input_grad. A block's forward is computed again where it
         is no longer at hand, which is when there is more than one: time for memory.
-        Raises ValueError without a forward before, or for a seed of another shape; TypeError for a
-        seed of another dtype; RuntimeError if another thread is using the Tape.
+        Raises ValueError without a forward before, for a seed of another shape, or for an
+        input_grad that does not fit; TypeError for another dtype; RuntimeError if another thread is
+        using the Tape.
         Cost: about two forwards, three with more than one block.
         """
         import numpy as np
@@ -160,24 +169,27 @@ class Tape(Fields):
                 raise ValueError(f"rows had the dtype float64 in forward, now {rows.dtype}")
             if rows.shape != self._shape:
                 raise ValueError(f"rows had the shape {self._shape} in forward, now {rows.shape}")
-            shape = rows.shape[:-1] if program.single else (*rows.shape[:-1], len(program.outputs))
+            shape = program.output_shape(rows)
             weights = np.ones(shape) if weights is None else weights
             if weights.shape != shape:
                 raise ValueError(f"seed must have the shape {shape}, got {weights.shape}")
+            if input_grad is None:
+                input_grad = np.empty(rows.shape)
+            into = result_array(input_grad, "input_grad", rows.shape, rows=rows, seed=weights)
             table = np.atleast_2d(rows)
             seeds = weights.reshape(len(table), len(program.outputs))
             if is_detecting():
                 self._check(program, table, seeds)
-            input_grad = np.zeros(table.shape)
+            gradient = into.reshape(table.shape)
             shared = [0.0] * len(program.varying)
             for start in range(0, len(table), BLOCK):
                 block = slice(start, start + BLOCK)
-                input_grad[block] = program.differentiate(
+                gradient[block] = program.differentiate(
                     self._read, table[block], seeds[block], shared, start + BLOCK >= len(table)
                 )
             for slot, p in zip(program.parameter_slots, program.parameters, strict=True):
                 p._grad += shared[slot]
-            self._input_grad = input_grad if rows.ndim == 2 else input_grad[0].copy()
+            self._input_grad = input_grad
 
     @contextmanager
     def _alone(self) -> Iterator[Program]:

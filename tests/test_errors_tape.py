@@ -277,7 +277,7 @@ def test_wrong_arguments_are_a_type_error(mg):
         lambda: mg.Tape(leaf(mg), (), None),
         lambda: mg.Tape(leaf(mg), leaf(mg)),
         lambda: mg.Tape(leaf(mg), rows=[]),
-        lambda: tape.forward([1.0], None),
-        lambda: tape.backward(None, None),
+        lambda: tape.forward([1.0], None, None),
+        lambda: tape.backward(None, None, None),
     ):
         assert error_of(fn)[0] is TypeError

@@ -91,6 +91,13 @@ def replay(w, t):
     table = f"rows({w.rng.randint(0, 99)}, {n}, {k})"
     r = w.new("r")
     seed = w.rng.choice(("None", f"rows({w.rng.randint(0, 99)}, *np.shape({r}))"))
+    if w.chance(0.3):
+        arrays = [f"rows(1, {n}, {k})", *w.live(np.ndarray)]
+        out, input_grad = w.rng.choice(("np.array({r})", *arrays)), w.rng.choice(arrays)
+        return (
+            f"{r} = {t}.forward({table}); {r} = {t}.forward({table}, {out.format(r=r)}); "
+            f"{t}.backward({seed}, {input_grad})"
+        )
     return f"{r} = {t}.forward({table}); {t}.backward({seed})"
 
 
