@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from pathlib import Path
 
 import pytest
 
@@ -25,11 +26,18 @@ def digest(tmp_path, capsys):
     return run
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"), [((), "e2ad1faf1a3c5281"), (("--tape",), "68ea6bec2ce7ce56")]
-)
+EAGER, TAPE = "e2ad1faf1a3c5281", "68ea6bec2ce7ce56"
+PAGE = Path(__file__).parent.parent / "docs" / "identity.md"
+
+
+@pytest.mark.parametrize(("options", "expected"), [((), EAGER), (("--tape",), TAPE)])
 def test_the_demo_gives_the_digest_that_every_machine_gives(digest, options, expected):
     assert digest(*options) == expected
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="the pages are not beside the tests")
+def test_the_page_shows_the_digest():
+    assert f"digest:            {EAGER} of the losses" in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("tape", [(), ("--tape",)])
