@@ -3,9 +3,13 @@
 cdef inline Value leaf(double data):
     return take(allocate(LEAF, 0, 0, data))
 
-cdef inline Value unary(Op op, Value a, double exponent=0.0):
+# Inlined, for the compiler to choose the formula of an operation that it knows.
+cdef inline Value unary(Op op, Value a):
+    return unary_node(op, a, 0.0, value_of(op, a._data, 0.0, 0.0, 0.0))
+
+cdef Value unary_node(Op op, Value a, double exponent, double data):
     cdef int tracked = a.flags & TRACKED
-    cdef PyObject* out = allocate(op, 1, tracked, value_of(op, a._data, 0.0, 0.0, exponent))
+    cdef PyObject* out = allocate(op, 1, tracked, data)
     (<Value>out).first = hold(<PyObject*>a)
     (<Value>out).second.exponent = exponent
     return finished(out, tracked)

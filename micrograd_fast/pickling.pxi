@@ -81,7 +81,7 @@ cdef Value node_of(Op op, list held, double exponent):
         return ternary_node(op, first, held[1], held[2])
     if arity_of(op) == 2:
         return binary_node(op, first, held[1])
-    return unary(op, first, exponent)
+    return unary_node(op, first, exponent, value_of(op, first._data, 0.0, 0.0, exponent))
 
 cdef Value blank(object kind):
     """A new Value of a kind, without its fields."""

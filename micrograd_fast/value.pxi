@@ -217,8 +217,10 @@ Compute the gradient of this Value with respect to every node under it.
         cdef double k
         if modulo is not None:
             return NotImplemented
-        if not isinstance(right, Value) and to_double(right, &k):
-            return unary(POWER, <Value>left, k)
+        if Py_TYPE(<PyObject*>right) != VALUE and to_double(right, &k):
+            return unary_node(
+                POWER, <Value>left, k, value_of(POWER, (<Value>left)._data, 0.0, 0.0, k)
+            )
         return binary(POW, left, right)
 
     def __neg__(self):
