@@ -2,7 +2,6 @@
 
 #include "rounded.h"
 
-#include <stdlib.h>
 
 #include "ieee.h"
 #include "wide.h"
@@ -11,6 +10,7 @@ double (*mg_ask_reference)(int, double, double);
 
 #define NAME(name) name##_plain
 #include "quick.h"
+#include "scalar.h"
 #undef NAME
 
 /* The errors here add up those that wide.h states, in parts of the result. What tests/rounding measured
@@ -240,40 +240,37 @@ static double slowly(mg_function f, double x) {
     return mg_ask_reference(f, x, 0.0);
 }
 
+static int is_whole(double y) { return isfinite(y) && floor(y) == y; }
+
+static int is_odd(double y) { return is_whole(y) && floor(0.5 * y) != 0.5 * y; }
+
 /* As C has it: a power of 0, 1 or infinity, or to one of these, needs no computing. */
 static double pow_slowly(double x, double y) {
-    const double size = fabs(x);
-    const int whole = isfinite(y) && floor(y) == y, odd = whole && floor(0.5 * y) != 0.5 * y;
-    const double sign = odd && signbit(x) ? -1.0 : 1.0;
+    const double size = fabs(x), sign = signbit(x) && is_odd(y) ? -1.0 : 1.0;
     double out;
     if (y == 0 || x == 1) return 1.0;
     if (isnan(x) || isnan(y)) return NAN;
     if (size == 1 && isinf(y)) return 1.0;
     if (isinf(y)) return (size > 1) == (y > 0) ? INFINITY : 0.0;
     if (x == 0 || isinf(x)) return (x == 0) == (y < 0) ? sign * INFINITY : sign * 0.0;
-    if (x < 0 && !whole) return NAN;
+    if (x < 0 && !is_whole(y)) return NAN;
     if (nearest_double(result(MG_POW_OF, size, y), &out)) return sign * out;
     return mg_ask_reference(MG_POW_OF, x, y);
 }
 
-/* Whether 2^-1000 < x^y < 2^1000, both factors of the exponent are of ordinary size, too. */
-static int is_ordinary_power(double x, double y) {
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    const int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
-    return isgreater(fabs(x), 0x1p-1022) && MG_BETWEEN(0x1p-100, y, 1000) &&
-        fabs(y) * (1 + abs(exponent)) < 1000;
-}
-
 /* With the first answers for one kind of CPU. */
-#define FUNCTION(name, number, may_ask)                                      \
+#define FUNCTION(name, number, first, may_ask)                               \
     TARGET static double NAME(name)(double x) {                              \
-        const double y = may_ask ? NAME(quick_##name)(x) : NAN;              \
+        const double y = may_ask ? NAME(first)(x) : NAN;                     \
         return isnan(y) ? slowly(MG_##number##_OF, x) : y;                   \
     }
 #define POWERS                                                               \
     TARGET static double NAME(pow)(double x, double y) {                     \
-        const double z = is_ordinary_power(x, y) ? NAME(quick_pow)(x, y) : NAN; \
+        double z = NAN;                                                      \
+        if (MG_BETWEEN(0x1p-1022, x, INFINITY) && MG_BETWEEN(0x1p-100, y, 1000)) { \
+            z = NAME(table_pow)(x, y);                                       \
+            if (x < 0) z = is_odd(y) ? -z : is_whole(y) ? z : NAN;           \
+        }                                                                    \
         return isnan(z) ? pow_slowly(x, y) : z;                              \
     }                                                                        \
     TARGET static double NAME(cube)(double x) {                              \
@@ -294,6 +291,7 @@ POWERS
 #define FAST_FMA
 #define NAME(name) name##_fma
 #include "quick.h"
+#include "scalar.h"
 MG_FUNCTIONS(FUNCTION)
 POWERS
 #undef NAME

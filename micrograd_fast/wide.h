@@ -1,4 +1,4 @@
-/* Numbers of 128 bits, for what the first answers of quick.h leave open.
+/* Numbers of 128 bits, for what the first answers of scalar.h and quick.h leave open.
 
    Everything is done in integers, so no rounding mode, flag or compiler has a part in it. Each
    operation cuts off what is behind 128 bits:
