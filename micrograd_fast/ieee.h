@@ -55,6 +55,7 @@ MG_INLINE double mg_power(double x, double k) {
     if (k == 2) return x * x;
     if (k == 3) return mg_cube(x);
     if (k == -1) return mg_divide(1.0, x);
+    if (k == -2) return mg_inverse_square(x);
     return mg_pow(x, k);
 }
 

@@ -239,6 +239,15 @@ MG_INLINE double NAME(quick_cube)(double x) {
     return NAME(nearest_within)(y, size * 0x1p-102, (size > 0x1p-900) & (size < 0x1p1000));
 }
 
+/* x^-2, from x^2 with its error: as a quotient of pairs, whose a is 1, off by 21u^2, 2^-101.6 (2^-103.8).
+   nearest_within may round 3u off by 3 u^2. */
+MG_INLINE double NAME(quick_inverse_square)(double x) {
+    const double size = x * x;
+    const PAIR one = {1.0, 0.0}, square = {size, NAME(product_error)(x, x, size)};
+    const PAIR y = NAME(pair_quotient)(one, square);
+    return NAME(nearest_within)(y, y.hi * 0x1p-101, (size > 0x1p-900) & (size < 0x1p900));
+}
+
 /* sin x, or cos x = sin(x + pi / 2), after `quarters` quarters of a turn.
 
    |k| < 2^20, so its products with the first two parts of pi / 2 (31 and 32 bits) have no error; x minus

@@ -276,6 +276,11 @@ static double pow_slowly(double x, double y) {
     TARGET static double NAME(cube)(double x) {                              \
         const double y = MG_BETWEEN(0x1p-300, x, 0x1p300) ? NAME(quick_cube)(x) : NAN; \
         return isnan(y) ? pow_slowly(x, 3.0) : y;                            \
+    }                                                                        \
+    TARGET static double NAME(inverse_square)(double x) {                    \
+        const int may_ask = MG_BETWEEN(0x1p-300, x, 0x1p300);                \
+        const double y = may_ask ? NAME(quick_inverse_square)(x) : NAN;      \
+        return isnan(y) ? pow_slowly(x, -2.0) : y;                           \
     }
 
 #define TARGET
@@ -301,7 +306,8 @@ POWERS
 
 #define POINTER(name, ...) double (*mg_##name)(double) = name##_plain;
 MG_FUNCTIONS(POINTER)
-double (*mg_pow)(double, double) = pow_plain, (*mg_cube)(double) = cube_plain;
+double (*mg_pow)(double, double) = pow_plain;
+double (*mg_cube)(double) = cube_plain, (*mg_inverse_square)(double) = inverse_square_plain;
 
 void mg_choose_functions(int plain) {
 #ifdef TWO_TARGETS
@@ -309,7 +315,7 @@ void mg_choose_functions(int plain) {
     __builtin_cpu_init();
     if (plain || !__builtin_cpu_supports("fma")) return;
     MG_FUNCTIONS(CHOOSE)
-    mg_pow = pow_fma, mg_cube = cube_fma;
+    mg_pow = pow_fma, mg_cube = cube_fma, mg_inverse_square = inverse_square_fma;
 #else
     (void)plain;
 #endif

@@ -34,11 +34,12 @@ typedef enum { MG_FUNCTIONS(NUMBER) MG_POW_OF } mg_function;
 #undef NUMBER
 
 /* With or without fused multiply-add, as mg_choose_functions found: the functions of the table, and
-   powers, any and by 3. */
+   powers, any, by 3 and by -2. */
 #define DECLARE(name, ...) extern double (*mg_##name)(double x);
 MG_FUNCTIONS(DECLARE)
 #undef DECLARE
-extern double (*mg_pow)(double x, double y), (*mg_cube)(double x);
+extern double (*mg_pow)(double x, double y);
+extern double (*mg_cube)(double x), (*mg_inverse_square)(double x);
 
 /* The functions for the best CPU, or those that ask little of it. */
 void mg_choose_functions(int plain);
