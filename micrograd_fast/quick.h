@@ -13,6 +13,7 @@
 
 #include "erf_table.h"
 #include "pairs.h"
+#include "wave_table.h"
 
 /* e^x = 2^k n / d, k in the last 12 bits of `scale`; r = x - k ln 2, and e^r = n / d.
 
@@ -248,7 +249,8 @@ MG_INLINE double NAME(quick_inverse_square)(double x) {
     return NAME(nearest_within)(y, y.hi * 0x1p-101, (size > 0x1p-900) & (size < 0x1p900));
 }
 
-/* sin x, or cos x = sin(x + pi / 2), after `quarters` quarters of a turn.
+/* sin x, or cos x = sin(x + pi / 2), after `quarters` quarters of a turn. A single number
+   may take the series by its index; loops choose each term.
 
    |k| < 2^20, so its products with the first two parts of pi / 2 (31 and 32 bits) have no error; x minus
    the first has none either (Sterbenz). |r| < 0.7854, z < 0.617; r is off by 2^-100: by the last bits of
@@ -256,7 +258,7 @@ MG_INLINE double NAME(quick_inverse_square)(double x) {
    Cut off at r^22 or r^23: by 2^-77. Of cos, the tail, 1/8! - ... < 2^-15.3, is off by 2u, with its
    product with z, less z.lo, 6u: c by 2^-66.3, cos r > 0.707 by z^3 < 0.235 of it, 2^-67.9 of itself. Of
    sin, the tail is 1/9!, and sin r / r > 0.9: off by 2^-71 (2^-68.9 both). 2^-95 is for the error of r. */
-MG_INLINE double NAME(quick_wave)(double x, uint64_t quarters) {
+MG_INLINE double NAME(wave)(double x, uint64_t quarters, const int is_single) {
     const double shifted = MUL_ADD(x, 0x1.45f306dc9c883p-1, TO_INTEGER), k = shifted - TO_INTEGER;
     const PAIR first = NAME(two_sum)(x - k * 0x1.921fb544p+0, -k * 0x1.0b4611a6p-34);
     const PAIR r = NAME(fast_two_sum)(first.hi, first.lo - k * 0x1.3198a2e037073p-69);
@@ -264,20 +266,19 @@ MG_INLINE double NAME(quick_wave)(double x, uint64_t quarters) {
     const int is_cos = (quarter & 1) != 0;
     const PAIR z = NAME(pair_product)(r, r);
     /* y = a z + b z^2 + c z^3 + ..., and the result is r + r y, or 1 + y. */
-#define TERM(of_cos, of_sin) NAME(choice)(is_cos, of_cos, of_sin)
-    double tail = TERM(0x1.e542ba4020225p-62, 0x1.71b8ef6dcf572p-66);
-    tail = MUL_ADD(tail, z.hi, TERM(-0x1.6827863b97d97p-53, -0x1.2f49b46814157p-57));
-    tail = MUL_ADD(tail, z.hi, TERM(0x1.ae7f3e733b81fp-45, 0x1.952c77030ad4ap-49));
-    tail = MUL_ADD(tail, z.hi, TERM(-0x1.93974a8c07c9dp-37, -0x1.ae7f3e733b81fp-41));
-    tail = MUL_ADD(tail, z.hi, TERM(0x1.1eed8eff8d898p-29, 0x1.6124613a86d09p-33));
-    tail = MUL_ADD(tail, z.hi, TERM(-0x1.27e4fb7789f5cp-22, -0x1.ae64567f544e4p-26));
-    tail = MUL_ADD(tail, z.hi, TERM(0x1.a01a01a01a01ap-16, 0x1.71de3a556c734p-19));
-    const PAIR c = NAME(first_step)(TERM(-0x1.6c16c16c16c17p-10, -0x1.a01a01a01a01ap-13),
-        TERM(0x1.f49f49f49f49fp-65, -0x1.a01a01a01a01ap-73), tail, z);
-    const PAIR b = NAME(step)(TERM(0x1.5555555555555p-5, 0x1.1111111111111p-7),
-        TERM(0x1.5555555555555p-59, 0x1.1111111111111p-63), c, z);
-    const PAIR a = NAME(step)(
-        TERM(-0.5, -0x1.5555555555555p-3), TERM(0.0, -0x1.5555555555555p-57), b, z);
+#define TERM(i)                          \
+    (is_single ? MG_WAVE_TABLE[is_cos][i] \
+               : NAME(choice)(is_cos, MG_WAVE_TABLE[1][i], MG_WAVE_TABLE[0][i]))
+    double tail = TERM(0);
+    tail = MUL_ADD(tail, z.hi, TERM(1));
+    tail = MUL_ADD(tail, z.hi, TERM(2));
+    tail = MUL_ADD(tail, z.hi, TERM(3));
+    tail = MUL_ADD(tail, z.hi, TERM(4));
+    tail = MUL_ADD(tail, z.hi, TERM(5));
+    tail = MUL_ADD(tail, z.hi, TERM(6));
+    const PAIR c = NAME(first_step)(TERM(7), TERM(8), tail, z);
+    const PAIR b = NAME(step)(TERM(9), TERM(10), c, z);
+    const PAIR a = NAME(step)(TERM(11), TERM(12), b, z);
 #undef TERM
     const PAIR base = {NAME(choice)(is_cos, 1.0, r.hi), NAME(choice)(is_cos, 0.0, r.lo)};
     const PAIR change = NAME(pair_product)(NAME(pair_product)(a, z), base);
@@ -288,9 +289,9 @@ MG_INLINE double NAME(quick_wave)(double x, uint64_t quarters) {
     return NAME(number)(NAME(bits)(size) ^ (quarter & 2) << 62);
 }
 
-MG_INLINE double NAME(quick_sin)(double x) { return NAME(quick_wave)(x, 0); }
+MG_INLINE double NAME(quick_sin)(double x) { return NAME(wave)(x, 0, 0); }
 
-MG_INLINE double NAME(quick_cos)(double x) { return NAME(quick_wave)(x, 1); }
+MG_INLINE double NAME(quick_cos)(double x) { return NAME(wave)(x, 1, 0); }
 
 /* atan x, for x >= 0, by atan x = atan c + atan((x - c) / (1 + c x)) with c = 0, 1/2 or 1, or by
    pi / 2 - atan(1 / x).

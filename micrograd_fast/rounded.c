@@ -2,7 +2,6 @@
 
 #include "rounded.h"
 
-
 #include "ieee.h"
 #include "wide.h"
 

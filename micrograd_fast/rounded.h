@@ -21,8 +21,8 @@
     FUNCTION(expm1,    EXPM1,    quick_expm1,    MG_BETWEEN(0x1p-100, x, 600))                     \
     FUNCTION(log,      LOG,      table_log,      isgreater(x, 0x1p-1022) && isless(x, INFINITY))   \
     FUNCTION(log1p,    LOG1P,    quick_log1p,    MG_BETWEEN(0x1p-100, x, 0x1p100) && x > -0.99)    \
-    FUNCTION(sin,      SIN,      quick_sin,      MG_BETWEEN(0x1p-100, x, 0x1p20))                  \
-    FUNCTION(cos,      COS,      quick_cos,      MG_BETWEEN(0x1p-100, x, 0x1p20))                  \
+    FUNCTION(sin,      SIN,      table_sin,      MG_BETWEEN(0x1p-100, x, 0x1p20))                  \
+    FUNCTION(cos,      COS,      table_cos,      MG_BETWEEN(0x1p-100, x, 0x1p20))                  \
     FUNCTION(atan,     ATAN,     quick_atan,     MG_BETWEEN(0x1p-100, x, 0x1p60))                  \
     FUNCTION(tanh,     TANH,     table_tanh,     MG_BETWEEN(0x1p-100, x, 700))                     \
     FUNCTION(sigmoid,  SIGMOID,  table_sigmoid,  MG_BETWEEN(0x1p-100, x, 600))                     \

@@ -140,3 +140,7 @@ MG_INLINE double NAME(table_pow)(double x, double y) {
 }
 
 #undef EXP_BOUND
+
+MG_INLINE double NAME(table_sin)(double x) { return NAME(wave)(x, 0, 1); }
+
+MG_INLINE double NAME(table_cos)(double x) { return NAME(wave)(x, 1, 1); }

@@ -59,6 +59,17 @@ def test_logarithms():
     assert table("scalar_tables.h", "MG_LOGARITHMS") == [logarithm(j) for j in range(128)]
 
 
+def series(n):
+    """1 / n!, -1 / (n - 2)!, ..., of which the last three are pairs."""
+    terms = [(-1) ** i / mpmath.factorial(m) for i, m in enumerate(range(n, 1, -2))]
+    return [*map(float, terms[:-3]), *(x for term in terms[-3:] for x in pair_of_doubles(term))]
+
+
+def test_series_of_sine_and_cosine():
+    rows = table("wave_table.h", "MG_WAVE_TABLE")
+    assert [x for row in rows for x in row] == series(21) + series(20)
+
+
 def test_values_and_slopes_of_erf():
     expected = []
     for j in range(49):
