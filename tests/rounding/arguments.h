@@ -28,7 +28,7 @@ static const double ranges[FUNCTIONS][2] = {
     [MG_LOG1P_OF] = {-0.99, 10},    [MG_SIN_OF] = {-100, 100},  [MG_COS_OF] = {-100, 100},
     [MG_ATAN_OF] = {-20, 20},       [MG_TANH_OF] = {-20, 20},   [MG_SIGMOID_OF] = {-600, 40},
     [MG_SOFTPLUS_OF] = {-200, 40},  [MG_ERF_OF] = {-6, 6},      [MG_POW_OF] = {0, 4},
-    [CUBE_OF] = {-1000, 1000},
+    [CUBE_OF] = {-1000, 1000},      [INVERSE_SQUARE_OF] = {-1000, 1000},
 };
 
 /* Overflow, subnormal and vanishing results, ends of ranges, and where one formula follows another.
@@ -36,8 +36,8 @@ static const double ranges[FUNCTIONS][2] = {
 static const double turns[] = {
     745.1332191019412, 744.4400719213812, 709.782712893384, 708.3964185322641, 708, 700, 680, 600,
     200, 40, 36.7368005696771, 22, 20, 19.061547465398498, 6, 5.921587195794508, 4, 4.0 / 3, 1,
-    0.99, 0.75, 0.7071067811865476, 0.41421356237309503, 0x1p-26, 0x1p-27, 0x1p-54, 0x1p-100, 0x1p-300,
-    0x1p-1022, 0x1p-1074, 0x1p20, 0x1p60, 0x1p100, 0x1p300, 0, INFINITY,
+    0.99, 0.75, 0.7071067811865476, 0.41421356237309503, 0x1p-26, 0x1p-27, 0x1p-54, 0x1p-100,
+    0x1p-300, 0x1p-1022, 0x1p-1074, 0x1p20, 0x1p60, 0x1p100, 0x1p300, 0, INFINITY,
 };
 
 static double turn(void) {

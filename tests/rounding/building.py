@@ -14,8 +14,11 @@ COMPILER = os.environ.get("CC", "cc").split()
 LIBRARIES = ["-lmpfr", "-lgmp", "-lm"]
 
 # What a program needs to see of the sources: file, text, and what to put in its place.
-PROBE = ("quick.h", "above = x.hi +", "above = (PROBE(x, bound, in_range), x.hi) +")
-CHANGES = {"bounds": [PROBE], "count": []}
+PROBES = [
+    ("pairs.h", "above = x.hi +", "above = (PROBE(x, bound, in_range, 0), x.hi) +"),
+    ("scalar.h", "above = x.hi +", "above = (PROBE(x, bound, 1, 1), x.hi) +"),
+]
+CHANGES = {"bounds": PROBES, "count": []}
 
 
 def missing():

@@ -3,11 +3,11 @@
 #include <float.h>
 #include <mpfr.h>
 
-enum { CUBE_OF = MG_POW_OF + 1, FUNCTIONS };
+enum { CUBE_OF = MG_POW_OF + 1, INVERSE_SQUARE_OF, FUNCTIONS };
 
 static const char *const names[FUNCTIONS] = {
 #define NAMED(name, ...) #name,
-    MG_FUNCTIONS(NAMED) "pow", "cube",
+    MG_FUNCTIONS(NAMED) "pow", "cube", "x^-2",
 #undef NAMED
 };
 
@@ -26,6 +26,7 @@ static int compute(mpfr_t out, int f, mpfr_t x, mpfr_t y) {
         case MG_ERF_OF: return mpfr_erf(out, x, MPFR_RNDN);
         case MG_POW_OF: return mpfr_pow(out, x, y, MPFR_RNDN);
         case CUBE_OF: return mpfr_pow_ui(out, x, 3, MPFR_RNDN);
+        case INVERSE_SQUARE_OF: return mpfr_pow_si(out, x, -2, MPFR_RNDN);
     }
     const int positive = mpfr_sgn(x) > 0;
     mpfr_t e, below;
@@ -63,6 +64,7 @@ static long double extended(int f, double x, double y) {
         case MG_SOFTPLUS_OF: return (z > 0 ? z : 0.0L) + log1pl(expl(-fabsl(z)));
         case MG_ERF_OF: return erfl(z);
         case MG_POW_OF: return powl(z, y);
-        default: return z * z * z;
+        case CUBE_OF: return z * z * z;
+        default: return 1.0L / (z * z);
     }
 }

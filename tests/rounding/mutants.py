@@ -18,22 +18,22 @@ MUTANTS = {
     # Phases
     "no first answers": (
         *("count", "exp"),
-        ("quick.h", ROUNDED, "(above != above) & in_range ? below : NAN"),
+        ("pairs.h", ROUNDED, "(above != above) & in_range ? below : NAN"),
     ),
     "first answers whatever they are off by": (
         *("count", "exp"),
-        ("quick.h", ROUNDED, "(below == below) & in_range ? above : NAN"),
+        ("pairs.h", ROUNDED, "(below == below) & in_range ? above : NAN"),
     ),
     "no 128 bits": ("count", "exp", ("wide.h", LEFT_OPEN, "return 0;")),
     "128 bits whatever they are off by": ("bounds", "exp", ("wide.h", LEFT_OPEN, "")),
     # Error bounds
     "a bound twice as wide": (
         *("count", "tanh"),
-        ("quick.h", "fabs(x.hi) * 0x1p-65", "fabs(x.hi) * 0x1p-64"),
+        ("pairs.h", "fabs(x.hi) * 0x1p-65", "fabs(x.hi) * 0x1p-64"),
     ),
     "a bound too narrow": (
         *("bounds", "exp"),
-        ("quick.h", "fabs(x.hi) * 0x1p-65", "fabs(x.hi) * 0x1p-68"),
+        ("pairs.h", "fabs(x.hi) * 0x1p-65", "fabs(x.hi) * 0x1p-68"),
     ),
     "the bound of log too narrow": (
         *("bounds", "log"),
@@ -64,7 +64,7 @@ MUTANTS = {
     "a coefficient of log": ("bounds", "log", ("quick.h", "2.0 / 9)", "2.0 / 9 + 0x1p-44)")),
     "a coefficient of sin": (
         *("bounds", "sin"),
-        ("quick.h", "0x1.71de3a556c734p-19", "0x1.71de3a557c734p-19"),
+        ("wave_table.h", "0x1.71de3a556c734p-19", "0x1.71de3a557c734p-19"),
     ),
     "a coefficient of atan": ("bounds", "atan", ("quick.h", "-1.0 / 7)", "-1.0 / 7 + 0x1p-48)")),
     "a slope of erf": ("bounds", "erf", ("quick.h", ".slope[1]", ".slope[0]")),
@@ -75,7 +75,28 @@ MUTANTS = {
     # Without a fused multiply-add
     "the error of a product is lost": (
         *("bounds", "log1p"),
-        ("quick.h", "x * 0x1.0000002p27, y_big", "x * 0x1.0000002p40, y_big"),
+        ("pairs.h", "x * 0x1.0000002p27, y_big", "x * 0x1.0000002p40, y_big"),
+    ),
+    # By tables
+    "no answers by tables": (
+        *("count", "sigmoid"),
+        ("scalar.h", "above == below ? above", "above != above ? below"),
+    ),
+    "the bound of exp by a table four times as wide": (
+        *("count", "exp"),
+        ("scalar.h", "EXP_BOUND 0x1.1p-67", "EXP_BOUND 0x1.1p-65"),
+    ),
+    "the bound of sigmoid by a table too narrow": (
+        *("bounds", "sigmoid"),
+        ("scalar.h", "y.hi * 0x1.1p-68", "y.hi * 0x1.1p-70"),
+    ),
+    "an entry of the table of exp": (
+        *("bounds", "exp"),
+        ("scalar_tables.h", "0x1.fb33356d84a67p-28", "0x1.fb33356e84a67p-28"),
+    ),
+    "an entry of the table of log": (
+        *("bounds", "log"),
+        ("scalar_tables.h", "0x1.8d6bdc9c7c238p-44", "0x1.8d6bdd9c7c238p-44"),
     ),
 }
 
