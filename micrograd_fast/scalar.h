@@ -59,7 +59,7 @@ MG_INLINE PAIR NAME(sigmoid_of)(PAIR y, double scale) {
     return NAME(pair_quotient)(one, NAME(fast_two_sum)(sum.hi, sum.lo + scale * y.lo));
 }
 
-/* Off by 2^-67.9 (2^-68.8), and by less for a positive x. */
+/* Off by 2^-67.9 (2^-68.7), and by less for a positive x. */
 MG_INLINE double NAME(table_sigmoid)(double x) {
     double scale;
     const PAIR e = NAME(exp_by_table)(-x, -0.0, &scale), y = NAME(sigmoid_of)(e, scale);
@@ -87,7 +87,7 @@ MG_INLINE double NAME(table_tanh)(double x) {
    error either.
    Cut off at z^10 / 10, by 2^-80.4. In parts of u z^3 / 3 = u 2^-24.7 the tail's product is off by
    8.5: z as a single number 3, two products 2, two sums 2, a third 0.5, the last product 1. Then
-   there are three sums with z_lo, or with both, 2^-23.3, and one more: in all 2^-73.6 (2^-75.2).
+   there are three sums with z_lo, or with both, 2^-23.3, and one more: in all 2^-73.6 (2^-75.1).
    Next to 1, c is 1, and z = x - 1 may be small. There z_hi is its first 26 bits, so that z_lo <
    2^-25 z, and |z| <= 2^-8: the tail's product is off by 5.5 u z^2 / 3 of it, as z is exact, and
    the last sum and one more by u z^2 / 3: by 2^-67.6 (2^-68.2) of the logarithm. */
