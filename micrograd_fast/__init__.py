@@ -45,7 +45,17 @@ from micrograd_fast import plot as plot
 from micrograd_fast import tape as tape
 from micrograd_fast.arrays import array, data, grad
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
-from micrograd_fast.engine import Value, detect_anomaly, dot, maximum, minimum, where
+from micrograd_fast.engine import (
+    Value,
+    detect_anomaly,
+    dot,
+    larger,
+    maximum,
+    minimum,
+    sign,
+    smaller,
+    where,
+)
 from micrograd_fast.engine import sum as sum
 from micrograd_fast.graph import draw_dot, trace
 from micrograd_fast.losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
@@ -78,11 +88,14 @@ __all__ = [
     "grad",
     "gradcheck",
     "hinge",
+    "larger",
     "maximum",
     "minimum",
     "mse",
     "plot_boundary",
     "plot_history",
+    "sign",
+    "smaller",
     "softmax",
     "trace",
     "where",

@@ -18,6 +18,9 @@ cdef extern from "operations.h" nogil:
         NEG "MG_NEG"
         MAXIMUM "MG_MAXIMUM"
         MINIMUM "MG_MINIMUM"
+        LARGER "MG_LARGER"
+        SMALLER "MG_SMALLER"
+        SIGN "MG_SIGN"
         WHERE "MG_WHERE"
         POW "MG_POW"
         POWER "MG_POWER"  # by a constant

@@ -1,4 +1,4 @@
-"""The autograd engine: Value, dot, sum, maximum, minimum and where.
+"""The autograd engine: Value, and the operations that are functions.
 
 A Value is a number that remembers which operation made it and from which operands. Calling
 `backward` on a result walks that graph from the result to the leaves and leaves in every node's
@@ -13,7 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-__all__ = ["Value", "detect_anomaly", "dot", "maximum", "minimum", "where"]
+__all__ = [
+    "Value",
+    "detect_anomaly",
+    "dot",
+    "larger",
+    "maximum",
+    "minimum",
+    "sign",
+    "smaller",
+    "where",
+]
 
 _Number: TypeAlias = float | np.floating[Any] | np.integer[Any] | np.bool_
 _Array: TypeAlias = NDArray[Any]
@@ -271,6 +281,24 @@ def minimum(x: Value | _Number, y: Value | _Number) -> Value:
     """The smaller of two Values or numbers; the first of equal ones, nan if either is nan.
 
     The gradient goes to the one that was taken.
+    """
+
+def larger(x: Value | _Number, y: Value | _Number) -> Value:
+    """1.0 where maximum(x, y) takes x, which is where x >= y or x is nan, else 0.0.
+
+    x, y: Values or numbers. As a step has no slope, the gradient is 0.0 to both.
+    """
+
+def smaller(x: Value | _Number, y: Value | _Number) -> Value:
+    """1.0 where minimum(x, y) takes x, which is where x <= y or x is nan, else 0.0.
+
+    x, y: Values or numbers. As a step has no slope, the gradient is 0.0 to both.
+    """
+
+def sign(x: Value | _Number) -> Value:
+    """1.0 for a positive Value or number, -1.0 for a negative one, 0.0 for zero, nan for nan.
+
+    The gradient is 0.0.
     """
 
 def where(c: Value | _Number, x: Value | _Number, y: Value | _Number) -> Value:

@@ -1,5 +1,5 @@
 # cython: embedsignature=True, embedsignature.format=clinic
-"""The autograd engine: Value, dot, sum, maximum, minimum and where.
+"""The autograd engine: Value, and the operations that are functions.
 
 A Value is a number that remembers which operation made it and from which operands. Calling
 `backward` on a result walks that graph from the result to the leaves and leaves in every node's
@@ -30,7 +30,17 @@ from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.limits cimport UINT_MAX
 from libc.math cimport NAN, isfinite
 
-__all__ = ["Value", "detect_anomaly", "dot", "maximum", "minimum", "where"]
+__all__ = [
+    "Value",
+    "detect_anomaly",
+    "dot",
+    "larger",
+    "maximum",
+    "minimum",
+    "sign",
+    "smaller",
+    "where",
+]
 
 include "python.pxi"  # what CPython and C have
 include "rounded.pxi"  # the last word on a function's result
@@ -86,6 +96,29 @@ def minimum(x, y):
     """
     cdef Value a = operand(x)
     return binary_node(MINIMUM, a, operand(y))
+
+def larger(x, y):
+    """1.0 where maximum(x, y) takes x, which is where x >= y or x is nan, else 0.0.
+
+    x, y: Values or numbers. As a step has no slope, the gradient is 0.0 to both.
+    """
+    cdef Value a = operand(x)
+    return binary_node(LARGER, a, operand(y))
+
+def smaller(x, y):
+    """1.0 where minimum(x, y) takes x, which is where x <= y or x is nan, else 0.0.
+
+    x, y: Values or numbers. As a step has no slope, the gradient is 0.0 to both.
+    """
+    cdef Value a = operand(x)
+    return binary_node(SMALLER, a, operand(y))
+
+def sign(x):
+    """1.0 for a positive Value or number, -1.0 for a negative one, 0.0 for zero, nan for nan.
+
+    The gradient is 0.0.
+    """
+    return unary(SIGN, operand(x))
 
 def where(c, x, y):
     """x where c > 0, else y: Values or numbers.

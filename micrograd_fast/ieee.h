@@ -42,7 +42,9 @@ MG_INLINE double mg_divide(double x, double y) {
 
 MG_INLINE double mg_sqrt(double x) { return isgreaterequal(x, 0) ? sqrt(x) : NAN; }
 
-MG_INLINE double mg_sign(double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x == 0 ? 0.0 : x; }
+MG_INLINE double mg_sign(double x) {
+    return isgreater(x, 0) ? 1.0 : isless(x, 0) ? -1.0 : x == 0 ? 0.0 : x;
+}
 
 /* Whether x is the larger or smaller one, the first of equal ones, or nan. */
 MG_INLINE int mg_larger(double x, double y) { return isgreaterequal(x, y) | (x != x); }

@@ -27,6 +27,9 @@
                                                              TO_B(mg_larger(a, b) ? 0.0 : g))      \
     ROW(MINIMUM, "minimum", 2, mg_smaller(a, b) ? a : b,     TO_A(mg_smaller(a, b) ? g : 0.0)      \
                                                              TO_B(mg_smaller(a, b) ? 0.0 : g))     \
+    ROW(LARGER,  "larger",  2, mg_larger(a, b) ? 1.0 : 0.0,  TO_A(0.0) TO_B(0.0))                  \
+    ROW(SMALLER, "smaller", 2, mg_smaller(a, b) ? 1.0 : 0.0, TO_A(0.0) TO_B(0.0))                  \
+    ROW(SIGN,    "sign",    1, mg_sign(a),                   TO_A(0.0))                            \
     ROW(WHERE,   "where",   3, isgreater(a, 0) ? b : c,      TO_A(0.0)                             \
                                                              TO_B(isgreater(a, 0) ? g : 0.0)       \
                                                              TO_C(isgreater(a, 0) ? 0.0 : g))      \

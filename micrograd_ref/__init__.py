@@ -15,7 +15,17 @@ from . import plot as plot
 from . import tape as tape
 from .arrays import array, data, grad
 from .checks import GradCheck, crosscheck, gradcheck
-from .engine import Value, detect_anomaly, dot, maximum, minimum, where
+from .engine import (
+    Value,
+    detect_anomaly,
+    dot,
+    larger,
+    maximum,
+    minimum,
+    sign,
+    smaller,
+    where,
+)
 from .engine import sum as sum
 from .graph import draw_dot, trace
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
@@ -48,11 +58,14 @@ __all__ = [
     "grad",
     "gradcheck",
     "hinge",
+    "larger",
     "maximum",
     "minimum",
     "mse",
     "plot_boundary",
     "plot_history",
+    "sign",
+    "smaller",
     "softmax",
     "trace",
     "where",

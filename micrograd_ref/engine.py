@@ -1,4 +1,4 @@
-"""The autograd engine: Value, dot, sum, maximum, minimum and where.
+"""The autograd engine: Value, and the operations that are functions.
 
 A Value is a number that remembers which operation made it and from which operands. Calling
 `backward` on a result walks that graph from the result to the leaves and leaves in every node's
@@ -21,7 +21,17 @@ from .node import Node, check_step, is_value, set_label
 from .operations import BLANK, CONSTANT, OPERATIONS, Operation, constant_power
 from .order import topological_order
 
-__all__ = ["Value", "detect_anomaly", "dot", "maximum", "minimum", "where"]
+__all__ = [
+    "Value",
+    "detect_anomaly",
+    "dot",
+    "larger",
+    "maximum",
+    "minimum",
+    "sign",
+    "smaller",
+    "where",
+]
 
 
 ROOT_2 = 1.4142135623730951
@@ -313,6 +323,30 @@ def minimum(x: Any, y: Any) -> Value:
     The gradient goes to the one that was taken.
     """
     return apply(OPERATIONS["minimum"], operand(x), operand(y))
+
+
+def larger(x: Any, y: Any) -> Value:
+    """1.0 where maximum(x, y) takes x, which is where x >= y or x is nan, else 0.0.
+
+    x, y: Values or numbers. As a step has no slope, the gradient is 0.0 to both.
+    """
+    return apply(OPERATIONS["larger"], operand(x), operand(y))
+
+
+def smaller(x: Any, y: Any) -> Value:
+    """1.0 where minimum(x, y) takes x, which is where x <= y or x is nan, else 0.0.
+
+    x, y: Values or numbers. As a step has no slope, the gradient is 0.0 to both.
+    """
+    return apply(OPERATIONS["smaller"], operand(x), operand(y))
+
+
+def sign(x: Any) -> Value:
+    """1.0 for a positive Value or number, -1.0 for a negative one, 0.0 for zero, nan for nan.
+
+    The gradient is 0.0.
+    """
+    return unary("sign", operand(x))
 
 
 def where(c: Any, x: Any, y: Any) -> Value:

@@ -45,6 +45,16 @@ def minimum(x: float, y: float) -> float:
     return x if x <= y else y
 
 
+def larger(x: float, y: float) -> float:
+    """1 where maximum takes x, which is nan or not below y; 0 where it takes y."""
+    return 1.0 if math.isnan(x) or (not math.isnan(y) and x >= y) else 0.0
+
+
+def smaller(x: float, y: float) -> float:
+    """1 where minimum takes x, which is nan or not above y; 0 where it takes y."""
+    return 1.0 if math.isnan(x) or (not math.isnan(y) and x <= y) else 0.0
+
+
 def where(c: float, x: float, y: float) -> float:
     """x where c is positive, y where it is not."""
     return x if not math.isnan(c) and c > 0 else y
@@ -57,7 +67,7 @@ def leaky_relu(x: float, slope: float) -> float:
 
 def sign(x: float) -> float:
     """-1, 0 or 1, nan for nan."""
-    return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
+    return x if math.isnan(x) else 1.0 if x > 0 else -1.0 if x < 0 else 0.0
 
 
 def power(x: float, k: float) -> float:

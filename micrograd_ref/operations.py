@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from .ieee import (
     divide,
+    larger,
     leaky_relu,
     maximum,
     minimum,
     power,
     relu,
     sign,
+    smaller,
     sqrt,
     where,
 )
@@ -74,22 +76,27 @@ TABLE = (
     Operation("/", 2, divide, lambda g, out, a, b: (divide(g, b), -g * divide(out, b))),
     Operation("neg", 1, operator.neg, lambda g, out, a: (-g,)),
     Operation("maximum", 2, maximum, lambda g, out, a, b: (
-        (g, 0.0) if a >= b or a != a else (0.0, g)
+        where(larger(a, b), g, 0.0),
+        where(larger(a, b), 0.0, g),
     )),
     Operation("minimum", 2, minimum, lambda g, out, a, b: (
-        (g, 0.0) if a <= b or a != a else (0.0, g)
+        where(smaller(a, b), g, 0.0),
+        where(smaller(a, b), 0.0, g),
     )),
+    Operation("larger", 2, larger, lambda g, out, a, b: (0.0, 0.0)),
+    Operation("smaller", 2, smaller, lambda g, out, a, b: (0.0, 0.0)),
+    Operation("sign", 1, sign, lambda g, out, a: (0.0,)),
     Operation("where", 3, where, lambda g, out, a, b, c: (
         0.0,
         where(a, g, 0.0),
         where(a, 0.0, g),
     )),
     Operation("**", 2, pow, lambda g, out, a, b: (
-        b * pow(a, b - 1) * g if b != 0 else 0.0,
-        out * log(a) * g if a != 0 or not b >= 0 else 0.0,
+        where(larger(0.0, abs(b)), 0.0, b * pow(a, b - 1) * g),
+        where(larger(0.0, abs(a)) * smaller(0.0, b), 0.0, out * log(a) * g),
     )),
     Operation("**k", 1, power, lambda g, out, a, k: (k * power(a, k - 1) * g if k != 0 else 0.0,)),
-    Operation("abs", 1, abs, lambda g, out, a: (sign(a) * g if a != 0 else 0.0,)),
+    Operation("abs", 1, abs, lambda g, out, a: (where(larger(0.0, out), 0.0, sign(a) * g),)),
     Operation("exp", 1, exp, lambda g, out, a: (out * g,)),
     Operation("expm1", 1, expm1, lambda g, out, a: ((out + 1.0) * g,)),
     Operation("log", 1, log, lambda g, out, a: (divide(g, a),)),
@@ -102,7 +109,7 @@ TABLE = (
     Operation("sigmoid", 1, sigmoid, lambda g, out, a: (out * (1.0 - out) * g,)),
     Operation("softplus", 1, softplus, lambda g, out, a: (sigmoid(a) * g,)),
     Operation("erf", 1, erf, lambda g, out, a: (TWO_OVER_ROOT_PI * exp(-(a * a)) * g,)),
-    Operation("relu", 1, relu, lambda g, out, a: (g if out > 0 else 0.0,)),
+    Operation("relu", 1, relu, lambda g, out, a: (where(out, g, 0.0),)),
     Operation("leaky_relu", 2, leaky_relu, lambda g, out, a, b: (
         where(a, g, b * g),
         where(a, 0.0, a * g),

@@ -106,6 +106,32 @@ def test_minimum_takes_the_first_of_equal_ones_and_nan(mg):
     assert mg.minimum(2.0, 1).data == 1.0
 
 
+def test_larger_and_smaller_are_1_where_maximum_and_minimum_take_the_first(mg):
+    numbers = (-math.inf, -1.0, -0.0, 0.0, 2.0, math.nan)
+    for x in numbers:
+        for y in numbers:
+            a, b = mg.Value(x), mg.Value(y)
+            larger, smaller = mg.larger(a, b), mg.smaller(a, b)
+            assert (larger._op, smaller._op) == ("larger", "smaller")
+            assert larger.data == float(x >= y or x != x)
+            assert smaller.data == float(x <= y or x != x)
+            (larger + smaller).backward()
+            assert (a.grad, b.grad) == (0.0, 0.0)
+    assert (mg.larger(3, 2.0).data, mg.smaller(3.0, 2).data) == (1.0, 0.0)
+
+
+def test_sign_is_a_step_at_zero(mg):
+    for x, expected in ((2.5, 1.0), (5e-324, 1.0), (-0.1, -1.0), (-math.inf, -1.0)):
+        a = mg.Value(x)
+        out = mg.sign(a)
+        out.backward()
+        assert (out.data, a.grad, out._op) == (expected, 0.0, "sign")
+    for zero in (0.0, -0.0):
+        assert math.copysign(1.0, mg.sign(zero).data) == 1.0
+        assert mg.sign(zero).data == 0.0
+    assert math.isnan(mg.sign(math.nan).data)
+
+
 def test_leaky_relu_has_a_slope_below_zero(mg):
     for data, slope, value, to_x, to_slope in (
         (2.0, 0.01, 2.0, 1.0, 0.0),
@@ -146,6 +172,7 @@ def test_operations_that_choose_choose_for_each_row(mg):
     x, y = mg.Value(0.0), mg.Value(0.0)
     outputs = [
         *(mg.minimum(x, y), mg.maximum(x, y), mg.where(x, y, 7.0)),
+        *(mg.larger(x, y), mg.smaller(x, y), mg.sign(y)),
         *(x.leaky_relu(0.5), x.clip(-1.0, 1.0), x.silu()),
     ]
     rows = np.array([[2.0, 1.0], [-3.0, 4.0], [0.0, 0.0]])
@@ -154,6 +181,7 @@ def test_operations_that_choose_choose_for_each_row(mg):
         v, w = mg.Value(a), mg.Value(b)
         eager = [
             *(mg.minimum(v, w), mg.maximum(v, w), mg.where(v, w, 7.0)),
+            *(mg.larger(v, w), mg.smaller(v, w), mg.sign(w)),
             *(v.leaky_relu(0.5), v.clip(-1.0, 1.0), v.silu()),
         ]
         assert row == [out.data for out in eager]

@@ -52,5 +52,5 @@ def of_several(calls):
 
 METHODS = list(methods())
 OPERATORS = of_several(SPELLED.values())
-UNARY = of_one([*METHODS, *SPELLED.values()])
+UNARY = of_one([*functions(), *METHODS, *SPELLED.values()])
 SEVERAL = [*OPERATORS, "{} + {}", "{} * {}", *of_several([*functions(), *METHODS])]
