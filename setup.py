@@ -24,6 +24,7 @@ setup(
             )
             for name, c_sources in (
                 ("engine", ["micrograd_fast/rounded.c"]),
+                ("gradients", []),
                 ("nn", []),
                 ("optim", []),
                 ("tape", ["micrograd_fast/kernels.c", "micrograd_fast/rounded.c"]),

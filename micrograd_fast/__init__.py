@@ -14,7 +14,7 @@ backend = os.environ.get("MICROGRAD_BACKEND", "fast")
 if backend not in ("fast", "ref"):
     raise ImportError(f"MICROGRAD_BACKEND must be 'fast' or 'ref', got {backend!r}")
 
-_rooms = "engine losses nn optim tape graph checks parallel arrays plot"
+_rooms = "engine gradients losses nn optim tape graph checks parallel arrays plot"
 for _room in _rooms.split():
     if backend == "ref":
         _module = importlib.import_module(f"micrograd_ref.{_room}")
@@ -36,6 +36,7 @@ for _room in _rooms.split():
 from micrograd_fast import arrays as arrays
 from micrograd_fast import checks as checks
 from micrograd_fast import engine as engine
+from micrograd_fast import gradients as gradients
 from micrograd_fast import graph as graph
 from micrograd_fast import losses as losses
 from micrograd_fast import nn as nn
@@ -57,6 +58,7 @@ from micrograd_fast.engine import (
     where,
 )
 from micrograd_fast.engine import sum as sum
+from micrograd_fast.gradients import gradient
 from micrograd_fast.graph import draw_dot, trace
 from micrograd_fast.losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
 from micrograd_fast.nn import MLP, Layer, Module, Neuron
@@ -87,6 +89,7 @@ __all__ = [
     "draw_dot",
     "grad",
     "gradcheck",
+    "gradient",
     "hinge",
     "larger",
     "maximum",

@@ -69,6 +69,9 @@ cdef inline Value constant(double data):
     (<Value>out).flags = CONSTANT
     return take(out)
 
+cdef Value constant_of(double data):
+    return constant(data)
+
 cdef Value operand_or_none(object x):
     """x itself if it is a Value, a constant leaf if it is a number, else None."""
     cdef double data

@@ -98,7 +98,12 @@ cdef str shown_name(Op op)
 cdef double number(object x, str what) except? -1
 cdef Value operand(object x)
 cpdef list values(object xs)
+cdef Value constant_of(double data)
 cdef Value unary_of(Op op, Value a)
+cdef Value binary_of(Op op, Value a, Value b)
+cdef Value ternary_node(Op op, Value a, Value b, Value c)
+cdef PyObject** new_block(size_t n) except NULL
+cdef Value block_node(Op op, PyObject** block, size_t count, double data)
 cdef Value node_of(Op op, list held, double exponent)
 cdef Value dot_of(list xv, list yv, Value start)
 cdef int enter_nested(str what) except -1

@@ -24,6 +24,9 @@ cdef inline Value binary_node(Op op, Value a, Value b):
     (<Value>out).second.operand = hold(<PyObject*>b)
     return finished(out, tracked)
 
+cdef Value binary_of(Op op, Value a, Value b):
+    return binary_node(op, a, b)
+
 cdef inline PyObject* hold(PyObject* node) noexcept:
     """A reference of one's own."""
     Py_INCREF(<object>node)

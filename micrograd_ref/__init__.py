@@ -6,6 +6,7 @@ The specification of micrograd_fast: the same names, the same bits, short enough
 from . import arrays as arrays
 from . import checks as checks
 from . import engine as engine
+from . import gradients as gradients
 from . import graph as graph
 from . import losses as losses
 from . import nn as nn
@@ -27,6 +28,7 @@ from .engine import (
     where,
 )
 from .engine import sum as sum
+from .gradients import gradient
 from .graph import draw_dot, trace
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
 from .nn import MLP, Layer, Module, Neuron
@@ -57,6 +59,7 @@ __all__ = [
     "draw_dot",
     "grad",
     "gradcheck",
+    "gradient",
     "hinge",
     "larger",
     "maximum",

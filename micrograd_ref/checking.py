@@ -6,6 +6,7 @@ By type, not by isinstance: an object may name any class as its __class__.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -68,6 +69,21 @@ def sequence(xs: Any, what: str) -> list[Any]:
             "write [x] for a single x"
         ) from None
     return list(xs)
+
+
+def list_of_values(xs: Any, is_value: Callable[[object], bool]) -> list[Any]:
+    """The inputs of a derivative: those of an array in its order."""
+    try:
+        found = xs.ravel().tolist() if is_array(xs) else list(iter(xs))
+    except TypeError:
+        raise TypeError(
+            f"the inputs of a derivative must be a sequence of Values, not '{type_name(xs)}': "
+            "write [x] for a single x"
+        ) from None
+    for i, x in enumerate(found):
+        if not is_value(x):
+            raise TypeError(f"input {i} of a derivative must be a Value, not '{type_name(x)}'")
+    return found
 
 
 def string(x: Any, what: str) -> str:

@@ -33,6 +33,25 @@ def local_gradients(xs: Any, children: int) -> tuple[float, ...]:
     return found
 
 
+def passed_by_rule(node: Any, g: Any) -> list[Any]:
+    """What a custom operation of the gradient g passes to its children, by its author's rule."""
+    children = node._children
+    rule = getattr(node, "_gradient", None)
+    if rule is None:
+        raise ValueError(
+            f"the custom operation {node._op!r} has no _gradient: assign a function of its "
+            "gradient g, itself and its children that gives the gradient of each child as a Value, "
+            "_gradient = lambda g, out, a, b: (b * g, a * g)"
+        )
+    passed = list(rule(g, node, *children))
+    if len(passed) != len(children):
+        raise ValueError(
+            f"_gradient of the custom operation {node._op!r} must give a gradient for each of "
+            f"{len(children)} children, got {len(passed)}"
+        )
+    return passed
+
+
 def custom_operation(name: str) -> Operation:
     """One whose step is the closure that its author assigns to the node."""
 

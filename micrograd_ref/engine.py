@@ -56,6 +56,7 @@ class Value(Node):
     arguments that adds into a.grad and b.grad. Or it is Value(data, (a, b), (da, db)), where da and
     db are its local gradients: then backward adds da * out.grad and db * out.grad, in this order.
     It is called 'custom', or by the name in Value(data, (a, b), 'name', local_grads=(da, db)).
+    What gradient needs of either is out._gradient = a rule, of which its docstring tells.
 
     A Value takes further attributes, v.name = x, which are copied and pickled with it. A label is
     one of them. A cycle through them is freed by the garbage collector. With micrograd_fast, it

@@ -547,6 +547,7 @@ CALLS = {
     "trace": (1, 1),
     "draw_dot": (1, 5),
     "gradcheck": (2, 3),
+    "gradient": (2, 2),
     "array": (1, 1),
     "data": (1, 1),
     "grad": (1, 1),

@@ -52,6 +52,25 @@ def test_a_chain_of_a_million_nodes_is_built_differentiated_and_freed(mg):
     in_a_thread(run, small_stack(mg))
 
 
+def test_the_gradient_of_a_deep_chain_is_built_differentiated_and_freed(mg):
+    depth = {"micrograd_ref": 100_000, "micrograd_fast": 1_000_000}[mg.__name__]
+
+    def run():
+        a, one = mg.Value(0.5), mg.Value(1.0)
+        unused = sys.getrefcount(a), sys.getrefcount(one)
+        x = a
+        for _ in range(depth):
+            x = x * one
+        first = mg.gradient(x, [a, one])
+        assert [g.data for g in first] == [1.0, 0.5 * depth]
+        first[0].backward()
+        assert one.grad == depth
+        del x, first
+        assert (sys.getrefcount(a), sys.getrefcount(one)) == unused
+
+    in_a_thread(run, small_stack(mg))
+
+
 @pytest.mark.parametrize("link", LINKS.values(), ids=LINKS.keys())
 def test_a_deep_chain_of_every_kind_of_node_is_freed_without_recursion(mg, link):
     def run():

@@ -41,6 +41,7 @@ def setting():
 PROGRAMS = {
     "build": lambda x, y, w, root, tape: [(x + 1) * (y - w) / (-x) ** w for _ in range(30)],
     "backward": lambda x, y, w, root, tape: root.backward(),
+    "gradient": lambda x, y, w, root, tape: mg.gradient(root, [x, y, w]),
     "dot": lambda x, y, w, root, tape: mg.dot([x, 1.0, y] * 20, [w, y, 2.0] * 20, 3),
     "sum": lambda x, y, w, root, tape: mg.sum([x, 1.0, y] * 20),
     "custom": lambda x, y, w, root, tape: mg.Value(1.0, [x, y, w], "custom", label="name"),

@@ -192,7 +192,7 @@ def test_a_stub_has_the_docstrings_of_its_module(stub):
         assert inspect.getdoc(found) == doc, name
 
 
-@pytest.mark.parametrize("room", ["engine", "nn", "optim"])
+@pytest.mark.parametrize("room", ["engine", "gradients", "nn", "optim"])
 def test_what_runs_hot_is_compiled(room):
     _, fast = twins(room)
     assert not fast.__file__.endswith(".py")

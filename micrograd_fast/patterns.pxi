@@ -1,0 +1,85 @@
+# Patterns, as `micrograd_ref.patterns` has found them in the formulas of the table.
+
+cdef enum:
+    MOST_STEPS = 11  # of a pattern
+    MOST_OPERANDS = 3
+    MOST_NODES = 2 + MOST_OPERANDS + MOST_STEPS
+
+cdef struct Step:
+    double data  # of a constant, or the exponent of a power
+    unsigned char op  # LEAF for a constant
+    unsigned char operands[MOST_OPERANDS]
+
+cdef struct Pattern:
+    Step steps[MOST_STEPS]
+    unsigned char count  # of steps
+    unsigned char x, y
+    bint is_plain, is_zero
+
+cdef Pattern* known = <Pattern*>PyMem_Calloc(END * MOST_OPERANDS, sizeof(Pattern))  # by number
+cdef Pattern last_power  # the last that was asked for
+cdef double last_exponent = 0.0
+
+cdef inline Pattern* patterns_of(Op op) noexcept:
+    """A pattern for each operand."""
+    return known + op * MOST_OPERANDS
+
+cdef Pattern* power_pattern(double k) except NULL:
+    global last_exponent
+    if k != last_exponent:
+        write(&last_power, power_patterns(k)[0])
+        last_exponent = k
+    return &last_power
+
+cdef dict NUMBERS = {
+    **{shown_name(<Op>op): op for op in range(END) if name_of(<Op>op) != NULL},
+    "": LEAF,
+}
+
+cdef int write(Pattern* pattern, object found) except -1:
+    cdef Step* step = pattern.steps
+    if len(found.steps) > MOST_STEPS:
+        raise AssertionError(f"{len(found.steps)} steps")
+    for operation, data, numbers in found.steps:
+        is_power = operation.exponent is not None
+        step.op = POWER if is_power else NUMBERS[operation.name]
+        step.data = operation.exponent if is_power else data
+        for i, x in enumerate(numbers):
+            step.operands[i] = x
+        step += 1
+    pattern.count = len(found.steps)
+    pattern.x = found.x
+    pattern.is_plain = found.y is None
+    pattern.y = 0 if found.y is None else found.y
+    pattern.is_zero = found.is_zero
+    return 0
+
+cdef int write_all() except -1:
+    cdef size_t i
+    cdef Op op
+    if known == NULL:
+        raise MemoryError
+    for name, patterns in PATTERNS.items():
+        op = NUMBERS[name]
+        for i, pattern in enumerate(patterns):
+            write(patterns_of(op) + i, pattern)
+    write(&last_power, power_patterns(last_exponent)[0])
+    return 0
+
+write_all()
+
+cdef inline Value made_by(Step* step, PyObject** nodes):
+    """The node that a step makes."""
+    cdef Op op = <Op>step.op
+    cdef Value a, b
+    if op == LEAF:
+        return constant_of(step.data)
+    a = <Value>nodes[step.operands[0]]
+    if op == POWER:
+        return node_of(POWER, [a], step.data)
+    if arity_of(op) == 1:
+        return unary_of(op, a)
+    b = <Value>nodes[step.operands[1]]
+    if arity_of(op) == 2:
+        return binary_of(op, a, b)
+    return ternary_node(op, a, b, <Value>nodes[step.operands[2]])

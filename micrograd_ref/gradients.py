@@ -1,0 +1,107 @@
+"""gradient: derivatives that are graphs themselves."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from .checking import list_of_values, type_name
+from .custom import passed_by_rule
+from .engine import Value, apply, node_of, operand
+from .node import is_value
+from .operations import CONSTANT, OPERATIONS
+from .order import topological_order
+from .patterns import Pattern, patterns_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["gradient"]
+
+
+def gradient(output: Value, inputs: Iterable[Value] | NDArray[np.object_]) -> list[Value]:
+    """d output / d input for each of the inputs, as Values: a graph to differentiate again.
+
+    output: a Value. inputs: a sequence of Values, or an array of them in any shape; the gradient
+    is 0.0 for one that is not under output.
+    The data have the bits that output.backward() leaves in the grads of the inputs, if those were
+    0.0 before; in a Tape of the gradient, for each row. The grads stay as they are. The new graph
+    shares the nodes under output.
+    A custom operation between them needs a rule: node._gradient = f, where f(g, node, *children)
+    gives from its gradient g that of each child, as Values or numbers.
+    Cost: proportional to the number of nodes and operands under output. Depth is limited by memory
+    alone.
+    Raises TypeError for what is no Value, ValueError for a custom operation without a rule.
+    """
+    if not is_value(output):
+        raise TypeError(f"gradient differentiates a Value, not '{type_name(output)}'")
+    inputs = list_of_values(inputs, is_value)
+    order = topological_order([output])
+    wanted = {id(x) for x in inputs}
+    for node in order:
+        if not wanted.isdisjoint(map(id, node._operands)):
+            wanted.add(id(node))
+    sums = Sums(output)
+    for node in reversed(order):
+        if not wanted.isdisjoint(map(id, node._operands)):
+            for x, term in passed(node, sums.of(node), wanted):
+                sums.terms[id(x)].append(term)
+    return [sums.of(x) for x in inputs]
+
+
+class Term(NamedTuple):
+    """What is added to a gradient."""
+
+    x: Value
+    y: Value | None = None  # to be multiplied by
+    is_gradient: bool = False  # whether x is one of the output
+
+
+def passed(node: Value, g: Value, wanted: set[int]) -> Iterator[tuple[Value, Term]]:
+    """What a node of the gradient g adds to those of its operands that are wanted, in order."""
+    operation, operands = node._operation, node._operands
+    if operation.is_custom:
+        for x, to_x in zip(operands, passed_by_rule(node, g), strict=True):
+            if id(x) in wanted:
+                yield x, Term(operand(to_x), is_gradient=to_x is g)
+        return
+    patterns = patterns_of(operation, len(operands))
+    for i in operation.sequence(len(operands)):
+        if id(operands[i]) in wanted and not patterns[i].is_zero:
+            yield operands[i], replayed(patterns[i], [g, node, *operands])
+
+
+def replayed(pattern: Pattern, nodes: list[Value]) -> Term:
+    """What a pattern makes of a node's gradient, the node and its operands."""
+    for operation, data, numbers in pattern.steps:
+        operands = [nodes[i] for i in numbers]
+        nodes.append(apply(operation, *operands) if operands else node_of(CONSTANT, (), data))
+    y = None if pattern.y is None else nodes[pattern.y]
+    return Term(nodes[pattern.x], y, is_gradient=nodes[pattern.x] is nodes[0] and y is None)
+
+
+class Sums:
+    """The gradients of an output: each is 0.0 and the terms that are added to it, in order."""
+
+    def __init__(self, output: Value) -> None:
+        self.zero, self.one = (node_of(CONSTANT, (), x) for x in (0.0, 1.0))
+        self.found = {id(output): self.one}  # by the id of the node that they are of, as are
+        self.terms: dict[int, list[Term]] = defaultdict(list)
+
+    def of(self, node: Value) -> Value:
+        """The gradient of a node that has got all its terms."""
+        if id(node) not in self.found:
+            self.found[id(node)] = self.total(self.terms.pop(id(node), []))
+        return self.found[id(node)]
+
+    def total(self, terms: list[Term]) -> Value:
+        if not terms:
+            return self.zero
+        if len(terms) == 1 and terms[0].is_gradient:  # which is never -0.0, so 0.0 + x is x
+            return terms[0].x
+        if all(term.y is None for term in terms):
+            return apply(OPERATIONS["sum"], self.zero, *[term.x for term in terms])
+        pairs = [(term.x, self.one if term.y is None else term.y) for term in terms]
+        return apply(OPERATIONS["dot"], self.zero, *[x for pair in pairs for x in pair])
