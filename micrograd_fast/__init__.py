@@ -14,7 +14,7 @@ backend = os.environ.get("MICROGRAD_BACKEND", "fast")
 if backend not in ("fast", "ref"):
     raise ImportError(f"MICROGRAD_BACKEND must be 'fast' or 'ref', got {backend!r}")
 
-_rooms = "engine gradients losses nn optim tape graph checks parallel arrays plot"
+_rooms = "engine gradients derivatives losses nn optim tape graph checks parallel arrays plot"
 for _room in _rooms.split():
     if backend == "ref":
         _module = importlib.import_module(f"micrograd_ref.{_room}")
@@ -35,6 +35,7 @@ for _room in _rooms.split():
 
 from micrograd_fast import arrays as arrays
 from micrograd_fast import checks as checks
+from micrograd_fast import derivatives as derivatives
 from micrograd_fast import engine as engine
 from micrograd_fast import gradients as gradients
 from micrograd_fast import graph as graph
@@ -46,6 +47,7 @@ from micrograd_fast import plot as plot
 from micrograd_fast import tape as tape
 from micrograd_fast.arrays import array, data, grad
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
+from micrograd_fast.derivatives import hessian, hvp, jacobian
 from micrograd_fast.engine import (
     Value,
     detect_anomaly,
@@ -90,7 +92,10 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradient",
+    "hessian",
     "hinge",
+    "hvp",
+    "jacobian",
     "larger",
     "maximum",
     "minimum",

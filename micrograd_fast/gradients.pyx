@@ -316,10 +316,10 @@ def _is_value(x):
 cdef list checked(object inputs):
     cdef Py_ssize_t i
     if type(inputs) is not list:
-        return list_of_values(inputs, _is_value)
+        return list_of_values(inputs, "input", _is_value)
     for i in range(len(<list>inputs)):
         if not isinstance((<list>inputs)[i], Value):
-            return list_of_values(inputs, _is_value)
+            return list_of_values(inputs, "input", _is_value)
     return list(<list>inputs)  # which no rule of a custom operation can change
 
 @worded_as(reference.gradient)

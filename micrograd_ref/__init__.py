@@ -5,6 +5,7 @@ The specification of micrograd_fast: the same names, the same bits, short enough
 
 from . import arrays as arrays
 from . import checks as checks
+from . import derivatives as derivatives
 from . import engine as engine
 from . import gradients as gradients
 from . import graph as graph
@@ -16,6 +17,7 @@ from . import plot as plot
 from . import tape as tape
 from .arrays import array, data, grad
 from .checks import GradCheck, crosscheck, gradcheck
+from .derivatives import hessian, hvp, jacobian
 from .engine import (
     Value,
     detect_anomaly,
@@ -60,7 +62,10 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradient",
+    "hessian",
     "hinge",
+    "hvp",
+    "jacobian",
     "larger",
     "maximum",
     "minimum",

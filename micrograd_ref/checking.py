@@ -71,18 +71,18 @@ def sequence(xs: Any, what: str) -> list[Any]:
     return list(xs)
 
 
-def list_of_values(xs: Any, is_value: Callable[[object], bool]) -> list[Any]:
-    """The inputs of a derivative: those of an array in its order."""
+def list_of_values(xs: Any, what: str, is_value: Callable[[object], bool]) -> list[Any]:
+    """What a derivative is of, or by: the Values of an array in its order."""
     try:
         found = xs.ravel().tolist() if is_array(xs) else list(iter(xs))
     except TypeError:
         raise TypeError(
-            f"the inputs of a derivative must be a sequence of Values, not '{type_name(xs)}': "
+            f"the {what}s of a derivative must be a sequence of Values, not '{type_name(xs)}': "
             "write [x] for a single x"
         ) from None
     for i, x in enumerate(found):
         if not is_value(x):
-            raise TypeError(f"input {i} of a derivative must be a Value, not '{type_name(x)}'")
+            raise TypeError(f"{what} {i} of a derivative must be a Value, not '{type_name(x)}'")
     return found
 
 

@@ -37,7 +37,7 @@ def gradient(output: Value, inputs: Iterable[Value] | NDArray[np.object_]) -> li
     """
     if not is_value(output):
         raise TypeError(f"gradient differentiates a Value, not '{type_name(output)}'")
-    inputs = list_of_values(inputs, is_value)
+    inputs = list_of_values(inputs, "input", is_value)
     order = topological_order([output])
     wanted = {id(x) for x in inputs}
     for node in order:

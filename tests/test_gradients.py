@@ -99,6 +99,20 @@ def test_autograd_gives_the_same_data_and_gradients(mg, ours, theirs, points):
         assert [x.grad for x in inputs] == pytest.approx(grads, rel=1e-13, abs=1e-15)
 
 
+@pytest.mark.filterwarnings("ignore:Output seems independent")
+@pytest.mark.parametrize(("ours", "theirs", "points"), [c for c in CASES if c.values[1]])
+def test_autograd_gives_the_same_second_derivatives(mg, ours, theirs, points):
+    for point in points:
+        if point == (0.1, 0.0):  # test_second_order.py has a power of zero
+            continue
+        inputs = [mg.Value(x) for x in point]
+        found = mg.hessian(ours(mg, *inputs), inputs)
+        for i, row in enumerate(found):
+            first = autograd.grad(theirs, i)
+            expected = [float(autograd.grad(first, j)(*point)) for j in range(len(point))]
+            assert [x.data for x in row] == pytest.approx(expected, rel=1e-11, abs=1e-13)
+
+
 def test_autograd_agrees_on_the_readme_program_of_micrograd(mg):
     def theirs(a, b):
         c = a + b

@@ -1,0 +1,36 @@
+"""The derivatives of `micrograd_ref.derivatives`, over this package's Values."""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .engine import Value
+
+_Values: TypeAlias = Iterable[Value] | NDArray[np.object_]
+
+__all__ = ["hessian", "hvp", "jacobian"]
+
+def jacobian(outputs: _Values, inputs: _Values) -> list[list[Value]]:
+    """A list for each output: d output / d input for each of the inputs, as gradient gives it.
+
+    outputs, inputs: sequences of Values, or arrays of them, which are taken in their order.
+    Cost: a gradient for each output.
+    """
+
+def hessian(output: Value, inputs: _Values) -> list[list[Value]]:
+    """The second derivatives of output, as Values: those by inputs[i] and inputs[j] at [i][j].
+
+    inputs: a sequence of Values, or an array of them, which is taken in its order.
+    Cost: a gradient, and a gradient of each of its elements.
+    """
+
+def hvp(output: Value, inputs: _Values, vector: ArrayLike | Iterable[Value | float]) -> list[Value]:
+    """The hessian times a vector, as Values, without the hessian.
+
+    inputs: a sequence of Values, or an array of them, which is taken in its order.
+    vector: as many numbers or Values that do not depend on the inputs, in a sequence or an array.
+    Cost: a gradient of a gradient.
+    Raises ValueError for another number of them, or for one that depends on an input.
+    """
