@@ -16,26 +16,36 @@ from .order import topological_order
 __all__ = ["GradCheck", "crosscheck", "gradcheck"]
 
 
+TWINS = ("micrograd_ref", "micrograd_fast")
+
+
 class GradCheck(NamedTuple):
-    """What gradcheck found at the input where backward and finite differences agree least."""
+    """What gradcheck found where backward and finite differences agree least.
+
+    input: the number of the input; of order 2, those of both.
+    """
 
     error: float
-    input: int
+    input: int | tuple[int, int]
     backward: float
     numeric: float
 
 
-def gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], eps: float = 1e-6) -> GradCheck:
+def gradcheck(
+    fn: Callable[..., Any], inputs: Sequence[Any], eps: float = 1e-6, order: int = 1
+) -> GradCheck:
     """Compare backward with the central difference (fn(x + eps) - fn(x - eps)) / (2 * eps).
 
     fn: takes the inputs as its arguments and returns a Value; it is called anew for each point.
     inputs: leaf Values of either package, finite.
+    order: 2 compares backward through each of gradient(fn(*inputs), inputs) with the central
+    difference of what backward through fn leaves in grad.
     Returns the worst input as a GradCheck; its error is |backward - numeric| relative to the
     larger of 1 and both. About 1e-9 is as close as eps = 1e-6 comes. Data and grads of the inputs
     are left as they were.
     Cost: 2 * len(inputs) + 1 evaluations of fn.
-    Raises TypeError for an input or a result that is no Value, ValueError for no inputs or an eps
-    that is not positive.
+    Raises TypeError for an input or a result that is no Value, ValueError for no inputs, an eps
+    that is not positive, or another order.
     """
     inputs = [_checked(x, "an input of gradcheck must be a Value") for x in inputs]
     if not inputs:
@@ -43,29 +53,43 @@ def gradcheck(fn: Callable[..., Any], inputs: Sequence[Any], eps: float = 1e-6) 
     eps = number(eps, "eps")
     if not 0 < eps < inf:
         raise ValueError(f"eps must be above 0 and below inf, got {eps:g}")
+    if order not in (1, 2):
+        raise ValueError(f"order must be 1 or 2, got {order!r}")
 
     def result() -> Any:
         return _checked(fn(*inputs), "what gradcheck checks must return a Value")
 
-    data, grads = [x.data for x in inputs], [x.grad for x in inputs]
-    worst = None
-    try:
+    def grads(root: Any) -> list[float]:
         for x in inputs:
             x.grad = 0.0
-        result().backward()
-        found = [x.grad for x in inputs]
-        for i, x in enumerate(inputs):
-            x.data = data[i] + eps
-            above = result().data
-            x.data = data[i] - eps
-            below = result().data
-            x.data = data[i]
-            numeric = (above - below) / (2 * eps)
-            error = abs(found[i] - numeric) / max(1.0, abs(found[i]), abs(numeric))
-            if worst is None or error > worst.error or (isnan(error) and not isnan(worst.error)):
-                worst = GradCheck(error, i, found[i], numeric)
+        root.backward()
+        return [x.grad for x in inputs]
+
+    def values() -> list[float]:
+        """What is differentiated: the result, or its gradient."""
+        return [result().data] if order == 1 else grads(result())
+
+    def roots() -> list[Any]:
+        root = result()
+        return [root] if order == 1 else _package_of(root).gradient(root, inputs)
+
+    data, old_grads = [x.data for x in inputs], [x.grad for x in inputs]
+    worst = None
+    try:
+        found = [grads(root) for root in roots()]
+        for j, x in enumerate(inputs):
+            x.data = data[j] + eps
+            above = values()
+            x.data = data[j] - eps
+            below = values()
+            x.data = data[j]
+            for i, row in enumerate(found):
+                numeric = (above[i] - below[i]) / (2 * eps)
+                error = abs(row[j] - numeric) / max(1.0, abs(row[j]), abs(numeric))
+                if worst is None or error > worst.error or isnan(error) > isnan(worst.error):
+                    worst = GradCheck(error, j if order == 1 else (i, j), row[j], numeric)
     finally:
-        for x, old_data, old_grad in zip(inputs, data, grads, strict=True):
+        for x, old_data, old_grad in zip(inputs, data, old_grads, strict=True):
             x.data, x.grad = old_data, old_grad
     assert worst is not None
     return worst
@@ -82,7 +106,7 @@ def crosscheck(fn: Callable[..., Any], *args: Any) -> int:
     """
     state = random.getstate()
     graphs = []
-    for name in ("micrograd_ref", "micrograd_fast"):
+    for name in TWINS:
         random.setstate(state)
         root = fn(importlib.import_module(name), *args)
         roots = [root] if hasattr(root, "_children") else root
@@ -108,6 +132,12 @@ def _checked(x: Any, what: str) -> Any:
     if not hasattr(x, "_children"):
         raise TypeError(f"{what}, not '{type_name(x)}'")
     return x
+
+
+def _package_of(x: Any) -> Any:
+    """That of a Value, or of a subclass of it."""
+    names = (kind.__module__.partition(".")[0] for kind in type(x).__mro__)
+    return importlib.import_module(next(name for name in names if name in TWINS))
 
 
 def _bits(x: str | float) -> object:

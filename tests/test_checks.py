@@ -61,6 +61,50 @@ def test_a_nan_is_the_worst_gradient_wherever_it_stands(mg, wrong):
     assert result.numeric == pytest.approx(1.0)
 
 
+def test_gradcheck_of_order_2_agrees_with_right_second_derivatives(mg):
+    inputs = [mg.Value(2.0), mg.Value(0.5)]
+    inputs[0].grad = 5.0
+    result = mg.gradcheck(
+        lambda a, b: a * b.tanh() + squared(mg, a, square_rule) * b, inputs, order=2
+    )
+    assert result.error < 1e-8
+    assert isinstance(result.input, tuple)
+    assert (inputs[0].data, inputs[0].grad, inputs[1].grad) == (2.0, 5.0, 0.0)
+
+
+def square_rule(g, out, a):
+    return [2 * a * g]
+
+
+def squared(mg, a, rule):
+    out = mg.Value(a.data**2, (a,), "squared", local_grads=(2 * a.data,))
+    out._gradient = rule
+    return out
+
+
+@pytest.mark.parametrize(
+    ("rule", "backward"),
+    [
+        (lambda g, out, a: [2 * a.data * g], 0.0),  # no graph
+        (lambda g, out, a: [3 * a * g], 3.0),  # not what its step does
+    ],
+)
+def test_gradcheck_of_order_2_finds_a_wrong_rule(mg, rule, backward):
+    class Sub(mg.Value):
+        pass
+
+    inputs = [Sub(3.0), mg.Value(4.0)]
+    result = mg.gradcheck(lambda a, b: b + squared(mg, a, rule), inputs, order=2)
+    assert result.numeric == pytest.approx(2.0)
+    assert (result.input, result.backward) == ((0, 0), backward)
+
+
+def test_gradcheck_has_two_orders(mg):
+    for order in (0, 3, "2", None):
+        with pytest.raises(ValueError, match=f"order must be 1 or 2, got {order!r}"):
+            mg.gradcheck(lambda a: a * a, [mg.Value(1.0)], order=order)
+
+
 def test_gradcheck_compares_small_gradients_absolutely(mg):
     result = mg.gradcheck(lambda a: a * 1e-12, [mg.Value(1.0)])
     assert result.backward == 1e-12

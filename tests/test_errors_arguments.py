@@ -546,7 +546,7 @@ CALLS = {
     "DataParallel": (2, 2),
     "trace": (1, 1),
     "draw_dot": (1, 5),
-    "gradcheck": (2, 3),
+    "gradcheck": (2, 4),
     "gradient": (2, 2),
     "hessian": (2, 2),
     "hvp": (3, 3),

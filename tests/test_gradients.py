@@ -20,11 +20,12 @@ POINTS = {
 }
 EQUAL = [*POINTS[2], (3.0, 3.0)]
 ABOVE_0 = [(0.01,), (0.7,), (1.0,), (30.0,)]
+A_POWER_OF_ZERO = (0.1, 0.0)  # whose second derivatives are in test_second_order.py
 MANY = [(0.5, 1.5, -2.0, 3.0, 0.25), (-1.0,), (0.0, 2.0, 2.0), (1e-3, 2.0, -5.0, 7.0, 0.1)]
 POINTS_OF = {
     **dict.fromkeys("+-*/", EQUAL),
     **dict.fromkeys(("log", "log1p", "sqrt"), ABOVE_0),
-    "**": [(1.5, -2.5), (0.75, 0.5), (3.0, 3.0), (0.1, 0.0)],
+    "**": [(1.5, -2.5), (0.75, 0.5), (3.0, 3.0), A_POWER_OF_ZERO],
     "dot": MANY,
     "sum": MANY,
 }
@@ -88,6 +89,14 @@ def test_gradcheck_accepts_the_operation(mg, ours, theirs, points):
         assert result.error < 1e-7, (point, result)
 
 
+@pytest.mark.parametrize(("ours", "theirs", "points"), CASES)
+def test_gradcheck_accepts_the_second_derivatives_of_the_operation(mg, ours, theirs, points):
+    for point in points:
+        inputs = [mg.Value(x) for x in point]
+        result = mg.gradcheck(lambda *xs: ours(mg, *xs), inputs, order=2)
+        assert result.error < 2e-7 or point == A_POWER_OF_ZERO, (point, result)
+
+
 @pytest.mark.parametrize(("ours", "theirs", "points"), [c for c in CASES if c.values[1]])
 def test_autograd_gives_the_same_data_and_gradients(mg, ours, theirs, points):
     for point in points:
@@ -103,7 +112,7 @@ def test_autograd_gives_the_same_data_and_gradients(mg, ours, theirs, points):
 @pytest.mark.parametrize(("ours", "theirs", "points"), [c for c in CASES if c.values[1]])
 def test_autograd_gives_the_same_second_derivatives(mg, ours, theirs, points):
     for point in points:
-        if point == (0.1, 0.0):  # test_second_order.py has a power of zero
+        if point == A_POWER_OF_ZERO:
             continue
         inputs = [mg.Value(x) for x in point]
         found = mg.hessian(ours(mg, *inputs), inputs)
