@@ -37,6 +37,7 @@ __all__ = [
     "larger",
     "maximum",
     "minimum",
+    "norm",
     "sign",
     "smaller",
     "where",
@@ -80,6 +81,19 @@ def sum(xs, start=0.0):
     """
     cdef Value first = operand(start)
     return sum_of(values(list(xs)), first)
+
+@worded_as(reference.norm)
+def norm(xs, start=0.0):
+    """The root of start + xs[0] ** 2 + xs[1] ** 2 + ..., without a pole in its derivatives.
+
+    xs, start: Values or numbers. Where the root is 0, it has no derivative, and those of every
+    order are 0.0; xs[i] / norm else, by xs[i].
+    Cost: a dot, and five nodes that choose.
+    """
+    cdef list xv = values(list(xs))
+    cdef Value squares = dot_of(xv, xv, operand(start))
+    is_zero = larger(0.0, abs(squares))
+    return where(is_zero, 0.0, where(is_zero, 1.0, squares).sqrt())
 
 def maximum(x, y):
     """The larger of two Values or numbers; the first of equal ones, nan if either is nan.

@@ -28,6 +28,7 @@ __all__ = [
     "larger",
     "maximum",
     "minimum",
+    "norm",
     "sign",
     "smaller",
     "where",
@@ -308,6 +309,19 @@ def sum(xs: Iterable[Any], start: Any = 0.0) -> Value:
     Cost: one node and one pointer a term, where the chain makes one node a term.
     """
     return apply(OPERATIONS["sum"], operand(start), *values(xs))
+
+
+def norm(xs: Iterable[Any], start: Any = 0.0) -> Value:
+    """The root of start + xs[0] ** 2 + xs[1] ** 2 + ..., without a pole in its derivatives.
+
+    xs, start: Values or numbers. Where the root is 0, it has no derivative, and those of every
+    order are 0.0; xs[i] / norm else, by xs[i].
+    Cost: a dot, and five nodes that choose.
+    """
+    xs = values(xs)
+    squares = dot(xs, xs, start)
+    is_zero = larger(0.0, abs(squares))
+    return where(is_zero, 0.0, where(is_zero, 1.0, squares).sqrt())
 
 
 def maximum(x: Any, y: Any) -> Value:

@@ -531,6 +531,7 @@ CALLS = {
     "Value": (1, 5),
     "dot": (2, 3),
     "sum": (1, 2),
+    "norm": (1, 2),
     **{name: (ARITY[name], ARITY[name]) for name in FUNCTIONS},
     "Neuron": (1, 3),
     "Layer": (2, 2),

@@ -172,6 +172,45 @@ def test_where_passes_zero_to_the_branch_not_taken(mg):
     ]  # fmt: skip
 
 
+def test_the_norm_has_no_slope_at_the_origin(mg):
+    """HIPS/autograd#151, #183, #268, #570, #586, #617 and pytorch#2421: it gave nan."""
+    x, y = xs = [mg.Value(0.0), mg.Value(-0.0)]
+    n = mg.norm(xs)
+    assert bits(n.data) == bits(0.0)
+    assert [g.data for g in mg.gradient(n, xs)] == [0.0, 0.0]
+    assert data_of(mg.hessian(n, xs)) == [[0.0, 0.0], [0.0, 0.0]]
+    n.backward()
+    assert (x.grad, y.grad) == (0.0, 0.0)
+
+
+def test_the_norm_is_the_root_of_the_sum_of_squares(mg):
+    xs = [mg.Value(3.0), mg.Value(-4.0)]
+    n = mg.norm(xs)
+    assert n.data == 5.0
+    assert [g.data for g in mg.gradient(n, xs)] == pytest.approx([0.6, -0.8], rel=1e-15)
+    expected = np.array([[0.128, 0.096], [0.096, 0.072]])
+    assert mg.data(mg.hessian(n, xs)) == pytest.approx(expected, rel=1e-14)
+    smooth = mg.norm(xs, mg.Value(11.0))
+    assert (smooth.data, mg.norm([], 4).data, mg.norm(iter([2, xs[0]]), 3.0).data) == (
+        6.0,
+        2.0,
+        4.0,
+    )
+    assert mg.gradient(smooth, xs)[1].data == pytest.approx(-4 / 6, rel=1e-15)
+    assert math.isnan(mg.norm([xs[0], math.nan]).data)
+    assert math.isnan(mg.norm([], -1.0).data)
+    assert mg.norm([xs[0], math.inf]).data == math.inf
+
+
+def test_each_row_of_a_tape_has_its_own_norm(mg):
+    xs = [mg.Value(3.0), mg.Value(4.0)]
+    tape = mg.Tape(mg.norm(xs), xs)
+    assert tape.forward([[3.0, 4.0], [0.0, 0.0], [0.0, -2.0]]).tolist() == [5.0, 0.0, 2.0]
+    tape.backward()
+    assert tape.input_grad[1:].tolist() == [[0.0, 0.0], [0.0, -1.0]]
+    assert tape.input_grad[0] == pytest.approx([0.6, 0.8], rel=1e-15)
+
+
 # Edges: the first and second derivative, as PyTorch has them unless it says so.
 
 EDGES = {

@@ -82,7 +82,8 @@ def dot(w):
 
 def sum(w):
     start = f", start={w.operand()}" if w.chance(0.3) else ""
-    return f"{w.new('v')} = mg.sum({w.sequence(w.operands(6))}{start})"
+    function = w.rng.choice(("sum", "sum", "norm"))
+    return f"{w.new('v')} = mg.{function}({w.sequence(w.operands(6))}{start})"
 
 
 def long(w):
