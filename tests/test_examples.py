@@ -25,11 +25,14 @@ TINY = {
     "gpt": ["--steps", "5", "--samples", "3"],
     "digits": ["--epochs", "2", "--hidden", "8"],
     "regression": ["--steps", "5", "--members", "2", "--points", "20"],
+    "pinn": ["--steps", "20"],
+    "newton": ["--steps", "200"],
 }
-LONG = {
+LONG = {  # newton is done before it can be stopped
     "gpt": ["--steps", "1000000"],
     "digits": ["--epochs", "1000000"],
     "regression": ["--steps", "1000000"],
+    "pinn": ["--steps", "1000000"],
 }
 
 
@@ -92,9 +95,25 @@ def test_the_regression_writes_its_plot(tmp_path):
     assert plot.read_bytes().startswith(b"\x89PNG\r\n")
 
 
+def test_the_network_learns_its_equation(tmp_path):
+    out = output("pinn", "--steps", "1500", cwd=tmp_path)
+    error = float(re.search(r"^error: +(\S+) root mean square", out, re.MULTILINE)[1])
+    assert error < 0.1  # the curve itself has 0.3
+    assert (tmp_path / "pinn.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_newtons_method_reaches_the_least_value_where_descent_does_not(tmp_path):
+    out = output("newton", *TINY["newton"], cwd=tmp_path)
+    assert re.search(r"^gradient descent: +200 steps to ", out, re.MULTILINE)
+    assert re.search(r"^Newton's method: +20 steps to f\(1.00000, 1.00000\)", out, re.MULTILINE)
+    assert (tmp_path / "newton.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
+        ("pinn", ["--steps", "0"], "--steps: expected a whole number of at least 1, got '0'"),
+        ("newton", ["--steps", "x"], "--steps: expected a whole number of at least 1, got 'x'"),
         ("gpt", ["--steps", "0"], "--steps: expected a whole number of at least 1, got '0'"),
         ("gpt", ["--samples", "-1"], "--samples: expected a whole number of at least 0, got '-1'"),
         ("gpt", ["--temperature", "nan"], "--temperature: expected a number above 0, got 'nan'"),
