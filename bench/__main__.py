@@ -27,6 +27,7 @@ MODULES = (
     "gpt",
     "tape_row",
     "tape_rows",
+    "second_order",
     "record",
     "parallel",
 )
