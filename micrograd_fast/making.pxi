@@ -7,7 +7,7 @@ cdef inline Value leaf(double data):
 cdef inline Value unary(Op op, Value a):
     return unary_node(op, a, 0.0, value_of(op, a._data, 0.0, 0.0, 0.0))
 
-cdef Value unary_node(Op op, Value a, double exponent, double data):
+cdef inline Value unary_node(Op op, Value a, double exponent, double data):
     cdef int tracked = a.flags & TRACKED
     cdef PyObject* out = allocate(op, 1, tracked, data)
     (<Value>out).first = hold(<PyObject*>a)
