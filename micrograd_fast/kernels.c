@@ -33,9 +33,27 @@ MG_NOINLINE double careful_gradient(
 
 #define TREE(s) (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])))
 
+static const double ones[BLOCK] = {
+#define EIGHT 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0
+    EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT,
+    EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT, EIGHT,
+#undef EIGHT
+};
+
+/* From below + 8 - n on: a mask of n lanes. */
+static const int64_t below[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+
+#define ROUNDED_UP(rows) (((rows) + 7) & ~(ptrdiff_t)7)
+
+#if defined(__GNUC__)
+#define LANES 2
+#else
+#define LANES 1
+#endif
 #define TARGET
 #define NAME(name) name##_plain
 #include "loops.h"
+#undef LANES
 #undef TARGET
 #undef NAME
 
@@ -43,15 +61,19 @@ MG_NOINLINE double careful_gradient(
 #define MANY_TARGETS
 
 #define FAST_FMA
+#define LANES 4
 #define TARGET __attribute__((target("avx2,fma")))
 #define NAME(name) name##_avx2
 #include "loops.h"
+#undef LANES
 #undef TARGET
 #undef NAME
 
+#define LANES 8
 #define TARGET __attribute__((target("avx512f,fma")))
 #define NAME(name) name##_avx512
 #include "loops.h"
+#undef LANES
 #undef TARGET
 #undef NAME
 

@@ -17,7 +17,8 @@ enum { BLOCK = 128 };
 enum {
     MG_DOT_SHARED = MG_END, /* a DOT over pairs of a slot that varies and a shared one */
     MG_DOT_SWAPPED,         /* the same, recorded with the shared one first */
-    MG_TAPE_END
+    MG_TAPE_END,
+    MG_LAYER = MG_TAPE_END /* DOT_SHAREDs over the same slots: layers.h. Of a plan alone */
 };
 
 typedef struct {
@@ -31,14 +32,15 @@ typedef struct {
     Instruction *code;
     ptrdiff_t length;
     int32_t *terms;
-    int32_t constants; /* shared slots below take no gradient */
+    int32_t constants;     /* shared slots below take no gradient */
+    const int32_t *layers; /* the slots of MG_LAYERs, of which in->y says where */
 } Program;
 
 typedef struct {
     double *values, *grads;        /* a row of `stride` for each slot that varies */
     double *shared, *shared_grads; /* one for each other slot */
-    ptrdiff_t stride;
-    ptrdiff_t rows; /* in use, at most BLOCK */
+    ptrdiff_t stride; /* 1 for a single row, else a multiple of 8 */
+    ptrdiff_t rows;   /* in use, at most BLOCK */
 } Block;
 
 /* Compute the slots that vary, or the shared ones. */

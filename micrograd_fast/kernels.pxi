@@ -6,6 +6,7 @@ cdef extern from "kernels.h":
         DOT_SHARED "MG_DOT_SHARED"
         DOT_SWAPPED "MG_DOT_SWAPPED"
         TAPE_END "MG_TAPE_END"
+        LAYER "MG_LAYER"
     ctypedef struct Instruction:
         int32_t op, out, x, y, count
     ctypedef struct Program:
@@ -13,6 +14,7 @@ cdef extern from "kernels.h":
         Py_ssize_t length
         int32_t* terms
         int32_t constants
+        const int32_t* layers
     ctypedef struct Block:
         double* values
         double* grads

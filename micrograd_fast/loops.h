@@ -53,35 +53,6 @@ TARGET static double NAME(sum_rows)(const double *x, ptrdiff_t n) {
                                : NULL)
 #define VARIES(slot) ((slot) >= 0)
 
-/* `width` rows at a time, their sums in registers. */
-#define DOT_SHARED_ROWS(width)                                                       \
-    for (; from + width <= n; from += width) {                                       \
-        double sum[width];                                                           \
-        for (int k = 0; k < width; k++) sum[k] = start[start_varies * (from + k)];   \
-        for (const int32_t *pair = first; pair < end; pair += 2) {                   \
-            const double *x = values + pair[0] * stride + from;                      \
-            const double y = shared[~pair[1]];                                       \
-            for (int k = 0; k < width; k++) sum[k] = sum[k] + x[k] * y;              \
-        }                                                                            \
-        for (int k = 0; k < width; k++) out[from + k] = sum[k];                      \
-    }
-
-/* A dot over pairs of a slot that varies and a shared one, as in a layer of a network. Inlined, it
-   would lack the registers for its sums. */
-TARGET MG_NOINLINE void NAME(dot_shared)(
-    const Program *p, const Block *b, const Instruction *in, ptrdiff_t n) {
-    const ptrdiff_t stride = b->stride;
-    const double *restrict values = b->values, *restrict shared = b->shared;
-    const double *start = VALUE(in->x);
-    const int start_varies = VARIES(in->x);
-    const int32_t *first = p->terms + in->y, *end = first + 2 * in->count;
-    double *restrict out = b->values + in->out * stride;
-    ptrdiff_t from = 0;
-    DOT_SHARED_ROWS(16)
-    DOT_SHARED_ROWS(4)
-    DOT_SHARED_ROWS(1)
-}
-
 TARGET static void NAME(dot)(
     const Program *p, const Block *b, const Instruction *in, double *restrict out, ptrdiff_t n) {
     const ptrdiff_t stride = b->stride;
@@ -148,18 +119,6 @@ TARGET static void NAME(dot_backward)(
     const int32_t *first = p->terms + in->y, *pair = first + 2 * in->count;
     const int start_varies = VARIES(in->x) || in->out < 0;
     double *grads = b->grads, *shared_grads = b->shared_grads;
-    if (n == 1 && in->op != MG_DOT) { /* the same, without a look at what each operand is */
-        const double *values = b->values, *shared = b->shared;
-        const double g0 = g[0];
-        const int32_t constants = p->constants;
-        while (pair > first + 2) {
-            pair -= 2;
-            const ptrdiff_t x = pair[0] * stride, y = ~pair[1];
-            const double a = values[x], c = shared[y];
-            grads[x] += c * g0;
-            if (y >= constants) shared_grads[y] += a * g0;
-        }
-    }
     while (pair > first + 2) {
         pair -= 2;
         NAME(pair_backward)(p, b, pair, g, n);
@@ -361,14 +320,17 @@ TARGET MG_INLINE void NAME(row)(
 #undef ROW
 #undef LOOP
 
+#include "layers.h"
+
 TARGET static void NAME(forward)(const Program *p, const Block *b, int varying) {
     const ptrdiff_t stride = b->stride, n = varying ? b->rows : 1;
     double *values = b->values, *shared = b->shared;
     for (const Instruction *in = p->code; in < p->code + p->length; in++) {
         if (VARIES(in->out) != varying) continue;
         switch (in->op) {
+            case MG_LAYER: NAME(layer)(p, b, in); break;
             case MG_DOT_SHARED:
-            case MG_DOT_SWAPPED: NAME(dot_shared)(p, b, in, n); break;
+            case MG_DOT_SWAPPED:
             case MG_DOT: NAME(dot)(p, b, in, VALUE(in->out), n); break;
             case MG_SUM: NAME(sum)(p, b, in, VALUE(in->out), n); break;
             default: NAME(row)(0, p, b, in, VALUE(in->out), NULL, n);
@@ -384,6 +346,7 @@ TARGET static void NAME(backward)(const Program *p, const Block *b, int last) {
         if (!VARIES(in->out) && !last) continue;
         const ptrdiff_t n = VARIES(in->out) ? b->rows : 1;
         switch (in->op) {
+            case MG_LAYER: NAME(layer_backward)(p, b, in); break;
             case MG_DOT_SHARED:
             case MG_DOT_SWAPPED:
             case MG_DOT: NAME(dot_backward)(p, b, in, GRAD(in->out), n); break;
@@ -399,4 +362,3 @@ TARGET static void NAME(backward)(const Program *p, const Block *b, int last) {
 #undef VALUE
 #undef GRAD
 #undef VARIES
-#undef DOT_SHARED_ROWS

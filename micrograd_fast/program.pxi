@@ -22,7 +22,9 @@ cdef Py_ssize_t part_of(Instruction* first, Py_ssize_t left, int step) noexcept 
 cdef class Replay:
     """A program, and the memory in which it runs."""
 
-    cdef Program program
+    cdef Program program  # as recorded
+    cdef Program plan  # as it runs: with layers, once there was a forward
+    cdef int32_t* layers  # of plan
     cdef double* constants  # as many as program.constants
     cdef int32_t* outputs
     cdef int32_t input_count, output_count
@@ -63,20 +65,41 @@ cdef class Replay:
         PyMem_Free(self.program.terms)
         PyMem_Free(self.outputs)
         PyMem_Free(self.program.code)
+        self.free_plan()
         self.constants = NULL
         self.program.terms = self.outputs = NULL
         self.program.code = NULL
 
+    cdef void free_plan(self) noexcept:
+        PyMem_Free(self.plan.code)
+        PyMem_Free(self.layers)
+        self.plan.code = NULL
+        self.layers = NULL
+
+    cdef int make_plan(self) except -1:
+        cdef Layers layers
+        if self.plan.code != NULL:
+            return 0
+        layers = Layers()
+        layers.find(self)
+        try:
+            layers.write(self)
+        except MemoryError:
+            self.free_plan()
+            raise
+        return 0
+
     cdef int reserve(self, Py_ssize_t rows) except -1:
         """Room in block for so many rows, up to BLOCK."""
-        cdef Py_ssize_t stride = min(rows, <Py_ssize_t>BLOCK)
+        cdef Py_ssize_t stride = rows if rows < 2 else min((rows + 7) & ~7, <Py_ssize_t>BLOCK)
+        cdef size_t size
         cdef double* start
         if self.storage == NULL or stride > self.capacity:
             PyMem_Free(self.storage)
             self.storage = NULL
-            self.storage = memory(
-                2 * sizeof(double) * (self.shared_count + self.varying_count * stride) + ALIGNMENT
-            )
+            size = 2 * sizeof(double) * (self.shared_count + self.varying_count * stride) + ALIGNMENT
+            self.storage = memory(size)
+            memset(self.storage, 0, size)  # layers compute rows that nothing else has written
             self.capacity = stride
         start = <double*>((<size_t>self.storage + ALIGNMENT - 1) & ~<size_t>(ALIGNMENT - 1))
         self.block.values = start
@@ -175,17 +198,17 @@ cdef class Replay:
     cdef inline int run_forward(self, bint varying) except -1 nogil:
         if self.work() > PART:
             return self.forward_in_parts(varying)
-        kernel_forward(&self.program, &self.block, varying)
+        kernel_forward(&self.plan, &self.block, varying)
         return 0
 
     cdef inline int run_backward_block(self, bint last) except -1 nogil:
         if self.work() > PART:
             return self.backward_in_parts(last)
-        kernel_backward(&self.program, &self.block, last)
+        kernel_backward(&self.plan, &self.block, last)
         return 0
 
     cdef int forward_in_parts(self, bint varying) except -1 nogil:
-        cdef Program part = self.program
+        cdef Program part = self.plan
         cdef Instruction* end = part.code + part.length
         while part.code < end:
             part.length = part_of(part.code, end - part.code, 1)
@@ -195,12 +218,12 @@ cdef class Replay:
         return 0
 
     cdef int backward_in_parts(self, bint last) except -1 nogil:
-        cdef Program part = self.program
+        cdef Program part = self.plan
         cdef Py_ssize_t left = part.length
         while left:
-            part.length = part_of(self.program.code + left - 1, left, -1)
+            part.length = part_of(self.plan.code + left - 1, left, -1)
             left -= part.length
-            part.code = self.program.code + left
+            part.code = self.plan.code + left
             kernel_backward(&part, &self.block, last)
             self.look(PART)
         return 0

@@ -35,6 +35,7 @@ __all__ = ["Tape"]
 include "kernels.pxi"  # the loops in C, and the choice among them
 include "rows.pxi"  # arrays from and for a user
 include "program.pxi"  # a program, and how it runs over blocks of rows
+include "layers.pxi"  # dots over the same slots that become one instruction
 include "recording.pxi"  # a graph as numbers
 include "fusion.pxi"  # chains that become one dot or sum
 
@@ -253,6 +254,7 @@ cdef class Tape(Replay):
         cdef Py_ssize_t i
         self.rows = self.gradient = None
         self.current = -1
+        self.make_plan()
         self.reserve(table.rows)
         memcpy(self.block.shared, self.constants, self.program.constants * sizeof(double))
         for i in range(len(self._parameters)):

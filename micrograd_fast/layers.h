@@ -1,0 +1,261 @@
+/* The loops of a layer, for one kind of CPU: dots over the same slots, each with weights of its own,
+   that layers.pxi found to be one instruction.
+
+   The slots of a layer stand in p->layers, from in->y on: whether those of its inputs, and those of
+   each neuron's weights, are consecutive; those of its inputs, in->x of them; and for each neuron
+   that of its result, that of its start, and its weights, which are indices of what is shared. No
+   gradient goes to a slot twice, so only the order of the neurons matters: last to first.
+
+   All sums are kept in registers, as vectors of LANES rows. Rows beyond the last are computed with
+   the others, up to a multiple of 8, for which a slot has the room; what is there is never read but
+   by them, and no sum over rows takes it in. */
+
+#if defined(__GNUC__)
+typedef double NAME(Lanes) __attribute__((vector_size(8 * LANES)));
+typedef int64_t NAME(Masks) __attribute__((vector_size(8 * LANES)));
+#else
+typedef double NAME(Lanes);
+typedef int64_t NAME(Masks);
+#endif
+
+TARGET MG_INLINE NAME(Lanes) NAME(load)(const double *x) {
+    NAME(Lanes) out;
+    memcpy(&out, x, sizeof out);
+    return out;
+}
+
+TARGET MG_INLINE void NAME(store)(double *to, NAME(Lanes) x) { memcpy(to, &x, sizeof x); }
+
+/* x where the mask is -1, 0.0 where it is 0. */
+TARGET MG_INLINE NAME(Lanes) NAME(masked)(NAME(Lanes) x, const int64_t *mask) {
+    NAME(Masks) bits, kept;
+    memcpy(&bits, &x, sizeof x);
+    memcpy(&kept, mask, sizeof kept);
+    bits &= kept;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* Up to four results for each row: a start, and then for each term the value of a slot times what
+   is shared. */
+typedef struct {
+    const double *source, *shared;
+    ptrdiff_t stride;
+    const int32_t *slot;   /* of the first term */
+    const int32_t *weight; /* of the first term, for the first result */
+    ptrdiff_t to_slot, to_weight, to_result; /* steps to the next ones */
+    ptrdiff_t terms;
+    const double *start[4];
+    int start_varies[4];
+    double *out[4];
+} NAME(Sums);
+
+/* For rows from `from` on, as long as there are so many vectors of them; where it stopped. */
+TARGET MG_INLINE ptrdiff_t NAME(add_terms)(
+    const int results, const int vectors, const NAME(Sums) *c, ptrdiff_t from, ptrdiff_t n) {
+    const ptrdiff_t stride = c->stride, to_slot = c->to_slot, to_weight = c->to_weight;
+    const NAME(Lanes) zero = {0};
+    for (; from + vectors * LANES <= n; from += vectors * LANES) {
+        NAME(Lanes) sum[4][4];
+        const int32_t *slot = c->slot, *weight[4];
+        for (int k = 0; k < results; k++) {
+            weight[k] = c->weight + k * c->to_result;
+            for (int v = 0; v < vectors; v++)
+                sum[k][v] = c->start_varies[k] ? NAME(load)(c->start[k] + from + v * LANES)
+                                               : c->start[k][0] - zero;
+        }
+        for (ptrdiff_t left = c->terms; left > 0; left--) {
+            const double *x = c->source + *slot * stride + from;
+            for (int k = 0; k < results; k++) {
+                const double w = c->shared[*weight[k]];
+                for (int v = 0; v < vectors; v++)
+                    sum[k][v] = sum[k][v] + NAME(load)(x + v * LANES) * w;
+                weight[k] += to_weight;
+            }
+            slot += to_slot;
+        }
+        for (int k = 0; k < results; k++)
+            for (int v = 0; v < vectors; v++)
+                NAME(store)(c->out[k] + from + v * LANES, sum[k][v]);
+    }
+    return from;
+}
+
+/* Eight chains of additions, or four, hide how long each addition takes. */
+TARGET MG_NOINLINE void NAME(four_sums)(const NAME(Sums) *c, ptrdiff_t n) {
+    NAME(add_terms)(4, 1, c, NAME(add_terms)(4, 2, c, 0, n), n);
+}
+
+TARGET MG_NOINLINE void NAME(one_sum)(const NAME(Sums) *c, ptrdiff_t n) {
+    NAME(add_terms)(1, 1, c, NAME(add_terms)(1, 4, c, 0, n), n);
+}
+
+/* The sums over rows of as many products as a vector has lanes: each in eight partial sums, so all of
+   them in eight vectors, and their trees together. */
+TARGET MG_INLINE void NAME(sum_products)(
+    const int one_g, const double *const *px, const double *const *pg, ptrdiff_t n, double *totals) {
+    enum { VECTORS = 8 / LANES };
+    NAME(Lanes) sum[LANES][VECTORS];
+    const double *x[LANES], *g[LANES];
+    double s[LANES][8];
+    ptrdiff_t from = 0;
+    for (int k = 0; k < LANES; k++) {
+        x[k] = px[k], g[k] = pg[one_g ? 0 : k];
+        for (int v = 0; v < VECTORS; v++) sum[k][v] = (NAME(Lanes)){0};
+    }
+    for (; from + 8 <= n; from += 8)
+        for (int k = 0; k < LANES; k++)
+            for (int v = 0; v < VECTORS; v++)
+                sum[k][v] = sum[k][v] + NAME(load)(x[k] + from + v * LANES) *
+                                            NAME(load)(g[k] + from + v * LANES);
+    if (from < n) {
+        const int64_t *mask = below + 8 - (n - from);
+        for (int k = 0; k < LANES; k++)
+            for (int v = 0; v < VECTORS; v++)
+                sum[k][v] = sum[k][v] + NAME(masked)(NAME(load)(x[k] + from + v * LANES) *
+                                                         NAME(load)(g[k] + from + v * LANES),
+                                                     mask + v * LANES);
+    }
+    for (int k = 0; k < LANES; k++)
+        for (int v = 0; v < VECTORS; v++) NAME(store)(s[k] + v * LANES, sum[k][v]);
+    for (int k = 0; k < LANES; k++) totals[k] = TREE(s[k]);
+}
+
+/* Products to be summed over rows, and where their sums are added. */
+typedef struct {
+    ptrdiff_t n;
+    int count;
+    int one_g; /* all so far have the same g */
+    const double *x[LANES], *g[LANES];
+    double *to[LANES];
+} NAME(Products);
+
+TARGET MG_NOINLINE void NAME(add_sums)(NAME(Products) *c) {
+    double totals[LANES];
+    for (int k = c->count; k < LANES; k++) c->x[k] = c->x[0], c->g[k] = c->g[0];
+    if (c->one_g) NAME(sum_products)(1, c->x, c->g, c->n, totals);
+    else NAME(sum_products)(0, c->x, c->g, c->n, totals);
+    for (int k = 0; k < c->count; k++) *c->to[k] += totals[k];
+    c->count = 0;
+}
+
+TARGET MG_INLINE void NAME(sum_product)(
+    NAME(Products) *c, const double *x, const double *g, double *to) {
+    c->one_g = c->count == 0 || (c->one_g && g == c->g[0]);
+    c->x[c->count] = x, c->g[c->count] = g, c->to[c->count] = to;
+    if (++c->count == LANES) NAME(add_sums)(c);
+}
+
+#define LAYER                                                                    \
+    const ptrdiff_t stride = b->stride;                                          \
+    double *values = b->values, *shared = b->shared;                             \
+    const ptrdiff_t inputs = in->x, neurons = in->count / inputs, size = inputs + 2; \
+    const int32_t *input = p->layers + in->y + 1, *neuron = input + inputs;      \
+    enum { RESULT, START, WEIGHTS } /* of a neuron */
+
+/* The same for one row: four neurons at a time. */
+TARGET static void NAME(layer_of_row)(const Program *p, const Block *b, const Instruction *in) {
+    LAYER;
+    ptrdiff_t i = 0;
+    for (; i + 4 <= neurons; i += 4, neuron += 4 * size) {
+        double sum[4];
+        for (int k = 0; k < 4; k++) sum[k] = *VALUE(neuron[k * size + START]);
+        for (ptrdiff_t j = 0; j < inputs; j++) {
+            const double x = values[input[j] * stride];
+            for (int k = 0; k < 4; k++)
+                sum[k] = sum[k] + x * shared[neuron[k * size + WEIGHTS + j]];
+        }
+        for (int k = 0; k < 4; k++) values[neuron[k * size + RESULT] * stride] = sum[k];
+    }
+    for (; i < neurons; i++, neuron += size) {
+        double sum = *VALUE(neuron[START]);
+        for (ptrdiff_t j = 0; j < inputs; j++)
+            sum = sum + values[input[j] * stride] * shared[neuron[WEIGHTS + j]];
+        values[neuron[RESULT] * stride] = sum;
+    }
+}
+
+TARGET static void NAME(layer)(const Program *p, const Block *b, const Instruction *in) {
+    LAYER;
+    if (b->rows == 1) {
+        NAME(layer_of_row)(p, b, in);
+        return;
+    }
+    NAME(Sums) c = {.source = values, .shared = shared, .stride = stride, .slot = input,
+                    .to_slot = 1, .to_weight = 1, .to_result = size, .terms = inputs};
+    for (ptrdiff_t i = 0, results; i < neurons; i += results, neuron += results * size) {
+        results = neurons - i < 4 ? 1 : 4;
+        c.weight = neuron + WEIGHTS;
+        for (int k = 0; k < results; k++) {
+            const int32_t *one = neuron + k * size;
+            c.start[k] = VALUE(one[START]), c.start_varies[k] = VARIES(one[START]);
+            c.out[k] = values + one[RESULT] * stride;
+        }
+        if (results == 4) NAME(four_sums)(&c, ROUNDED_UP(b->rows));
+        else NAME(one_sum)(&c, ROUNDED_UP(b->rows));
+    }
+}
+
+TARGET static void NAME(layer_of_row_backward)(
+    const Program *p, const Block *b, const Instruction *in) {
+    LAYER;
+    double *grads = b->grads, *shared_grads = b->shared_grads;
+    const int consecutive = p->layers[in->y] && stride == 1;
+    for (const int32_t *one = neuron + neurons * size; (one -= size) >= neuron;) {
+        const double g = grads[one[RESULT] * stride];
+        const int32_t *weight = one + WEIGHTS;
+        double *to = GRAD(one[START]);
+        if (consecutive) {
+            const double *restrict x = values + input[0], *restrict w = shared + weight[0];
+            double *restrict dx = grads + input[0], *restrict dw = shared_grads + weight[0];
+            INDEPENDENT for (ptrdiff_t j = 0; j < inputs; j++) {
+                dx[j] += w[j] * g;
+                dw[j] += x[j] * g;
+            }
+        } else {
+            for (ptrdiff_t j = 0; j < inputs; j++) {
+                const ptrdiff_t x = input[j] * stride;
+                grads[x] += shared[weight[j]] * g;
+                shared_grads[weight[j]] += values[x] * g;
+            }
+        }
+        if (to) *to += g;
+    }
+}
+
+TARGET static void NAME(layer_backward)(const Program *p, const Block *b, const Instruction *in) {
+    LAYER;
+    double *grads = b->grads, *shared_grads = b->shared_grads;
+    const int32_t *last = neuron + (neurons - 1) * size;
+    const ptrdiff_t n = b->rows;
+    if (n == 1) {
+        NAME(layer_of_row_backward)(p, b, in);
+        return;
+    }
+    NAME(Products) products = {.n = n};
+    for (const int32_t *one = last; one >= neuron; one -= size)
+        for (ptrdiff_t j = 0; j < inputs; j++)
+            NAME(sum_product)(&products, values + input[j] * stride, grads + one[RESULT] * stride,
+                              shared_grads + one[WEIGHTS + j]);
+    for (const int32_t *one = last; one >= neuron; one -= size) {
+        double *to = GRAD(one[START]);
+        const double *g = grads + one[RESULT] * stride;
+        if (VARIES(one[START])) EACH(to[i] += g[i]);
+        else if (to) NAME(sum_product)(&products, ones, g, to);
+    }
+    if (products.count) NAME(add_sums)(&products);
+    NAME(Sums) c = {.source = grads, .shared = shared, .stride = stride, .slot = last + RESULT,
+                    .to_slot = -size, .to_weight = -size, .to_result = 1, .terms = neurons};
+    for (ptrdiff_t j = 0, results; j < inputs; j += results) {
+        results = inputs - j < 4 ? 1 : 4;
+        c.weight = last + WEIGHTS + j;
+        for (int k = 0; k < results; k++) {
+            c.out[k] = grads + input[j + k] * stride;
+            c.start[k] = c.out[k], c.start_varies[k] = 1;
+        }
+        if (results == 4) NAME(four_sums)(&c, ROUNDED_UP(n));
+        else NAME(one_sum)(&c, ROUNDED_UP(n));
+    }
+}
+
+#undef LAYER
