@@ -83,6 +83,8 @@ void (*kernel_forward)(const Program *, const Block *, int) = forward_plain;
 void (*kernel_backward)(const Program *, const Block *, int) = backward_plain;
 double (*kernel_sum)(const double *, ptrdiff_t) = sum_rows_plain;
 
+#include "rows.h"
+
 #define CHOOSE(target)                     \
     do {                                   \
         kernel_forward = forward_##target; \

@@ -43,6 +43,12 @@ typedef struct {
     ptrdiff_t rows;   /* in use, at most BLOCK */
 } Block;
 
+typedef struct {
+    char *data; /* doubles, at any address */
+    ptrdiff_t rows;
+    ptrdiff_t row_step, column_step; /* in bytes */
+} Table;
+
 /* Compute the slots that vary, or the shared ones. */
 extern void (*kernel_forward)(const Program *, const Block *, int varying);
 
@@ -51,6 +57,20 @@ extern void (*kernel_backward)(const Program *, const Block *, int last);
 
 /* The rows of a block summed in the fixed order that the docstring of Tape gives. */
 extern double (*kernel_sum)(const double *, ptrdiff_t rows);
+
+/* The first rows of a table, which are the inputs, into the first slots; whether they are there. */
+void kernel_load(const Table *, const Block *, ptrdiff_t columns);
+int kernel_is_loaded(const Table *, const Block *, ptrdiff_t columns);
+
+/* The values of the outputs' slots into a table. */
+void kernel_store_outputs(const Table *, const Block *, const int32_t *outputs, ptrdiff_t columns);
+
+/* Weights into the gradients of the outputs; all of them are 1.0 for NULL. */
+void kernel_sow(const Table *, const Program *, const Block *, const int32_t *outputs,
+                ptrdiff_t columns);
+
+/* The gradients of the inputs into a table. */
+void kernel_store_gradient(const Table *, const Block *, ptrdiff_t columns);
 
 /* Choose the loops for a CPU: "avx512", "avx2", "plain", or NULL for the best that it has.
    Returns the name of those chosen, NULL if the CPU lacks them. */

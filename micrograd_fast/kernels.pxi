@@ -22,9 +22,17 @@ cdef extern from "kernels.h":
         double* shared_grads
         Py_ssize_t stride
         Py_ssize_t rows
+    ctypedef struct Table:
+        char* data
+        Py_ssize_t rows
+        Py_ssize_t row_step, column_step
     void (*kernel_forward)(Program*, Block*, int) noexcept nogil
     void (*kernel_backward)(Program*, Block*, int) noexcept nogil
-    double (*kernel_sum)(double*, Py_ssize_t) noexcept nogil
+    void kernel_load(Table*, Block*, Py_ssize_t) noexcept nogil
+    bint kernel_is_loaded(Table*, Block*, Py_ssize_t) noexcept nogil
+    void kernel_store_outputs(Table*, Block*, int32_t*, Py_ssize_t) noexcept nogil
+    void kernel_sow(Table*, Program*, Block*, int32_t*, Py_ssize_t) noexcept nogil
+    void kernel_store_gradient(Table*, Block*, Py_ssize_t) noexcept nogil
     const char* kernel_choose(const char*) noexcept
     double (*function_to_ask "mg_ask_reference")(int f, double x, double y) noexcept
 

@@ -98,8 +98,9 @@ cdef class Replay:
             PyMem_Free(self.storage)
             self.storage = NULL
             size = 2 * sizeof(double) * (self.shared_count + self.varying_count * stride) + ALIGNMENT
-            self.storage = memory(size)
-            memset(self.storage, 0, size)  # layers compute rows that nothing else has written
+            self.storage = PyMem_Calloc(1, size)  # layers compute rows that nothing else has written
+            if self.storage == NULL:
+                raise MemoryError
             self.capacity = stride
         start = <double*>((<size_t>self.storage + ALIGNMENT - 1) & ~<size_t>(ALIGNMENT - 1))
         self.block.values = start
@@ -112,74 +113,52 @@ cdef class Replay:
     # A pass goes through a long program in parts, and looks for a KeyboardInterrupt between them.
 
     cdef int evaluate_rows(self, Table* table, Table* results) except -1 nogil:
-        cdef Py_ssize_t start = 0, i
-        cdef int32_t k, slot
+        cdef Py_ssize_t start = 0
+        cdef Table part
         while start < table.rows:
             if start:
                 self.look(self.work())
             self.load(table, start)
             self.run_forward(True)
             self.current = start
-            for k in range(self.output_count):
-                slot = self.outputs[k]
-                for i in range(self.block.rows):
-                    put(
-                        results, start + i, k,
-                        self.block.shared[~slot] if slot < 0
-                        else self.block.values[slot * self.block.stride + i],
-                    )
+            part = rows_from(results, start)
+            kernel_store_outputs(&part, &self.block, self.outputs, self.output_count)
             start += BLOCK
         return 0
 
-    cdef bint load(self, Table* table, Py_ssize_t start) noexcept nogil:
-        """Put a block's inputs in place; whether they are those of the values at hand."""
-        cdef Py_ssize_t i, k
-        cdef double* row
-        cdef bint same = self.current == start
-        self.block.rows = min(table.rows - start, <Py_ssize_t>BLOCK)
-        for k in range(self.input_count):
-            row = self.block.values + k * self.block.stride
-            for i in range(self.block.rows):
-                same = same and memcmp(row + i, at(table, start + i, k), sizeof(double)) == 0
-                row[i] = read(table, start + i, k)
-        return same
+    cdef inline void load(self, Table* table, Py_ssize_t start) noexcept nogil:
+        cdef Table part = rows_from(table, start)
+        self.block.rows = min(part.rows, <Py_ssize_t>BLOCK)
+        kernel_load(&part, &self.block, self.input_count)
+
+    cdef inline bint is_loaded(self, Table* table, Py_ssize_t start) noexcept nogil:
+        """Whether the values at hand are of these rows, as they are now."""
+        cdef Table part = rows_from(table, start)
+        return self.current == start and kernel_is_loaded(&part, &self.block, self.input_count)
 
     cdef int differentiate_rows(self, Table* table, Table* seeds, Table* gradient) except -1 nogil:
-        cdef Py_ssize_t start = 0, i, k
-        cdef double* grads = self.block.grads
+        cdef Py_ssize_t start = 0
+        cdef Table part
         while start < table.rows:
             if start:
                 self.look(2 * self.work())
-            if not self.load(table, start):
+            if not self.is_loaded(table, start):
                 self.current = -1
+                self.load(table, start)
                 self.run_forward(True)
                 self.current = start
             self.clear_grads()
-            self.sow(seeds, start)
+            if seeds != NULL:
+                part = rows_from(seeds, start)
+            kernel_sow(
+                NULL if seeds == NULL else &part,
+                &self.program, &self.block, self.outputs, self.output_count,
+            )
             self.run_backward_block(start + BLOCK >= table.rows)
-            for k in range(self.input_count):
-                for i in range(self.block.rows):
-                    put(gradient, start + i, k, grads[k * self.block.stride + i])
+            part = rows_from(gradient, start)
+            kernel_store_gradient(&part, &self.block, self.input_count)
             start += BLOCK
         return 0
-
-    cdef void sow(self, Table* seeds, Py_ssize_t start) noexcept nogil:
-        """Give the outputs the gradients of a block."""
-        cdef double weights[BLOCK]
-        cdef Py_ssize_t i, n = self.block.rows
-        cdef double* grad
-        cdef int32_t k, slot
-        for k in range(self.output_count):
-            slot = self.outputs[k]
-            for i in range(n):
-                weights[i] = 1.0 if seeds == NULL else read(seeds, start + i, k)
-            if slot < 0:
-                if ~slot >= self.program.constants:
-                    self.block.shared_grads[~slot] += kernel_sum(weights, n)
-                continue
-            grad = self.block.grads + slot * self.block.stride
-            for i in range(n):
-                grad[i] += weights[i]
 
     cdef list operand_slots(self, Instruction* step):
         cdef int32_t* terms = self.program.terms + step.y

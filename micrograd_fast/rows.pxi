@@ -95,11 +95,6 @@ cdef int check_apart(Py_buffer* result, str what, Py_buffer* read, str name) exc
         raise ValueError(f"{what} must not overlap {name} in memory: a copy of it would do")
     return 0
 
-cdef struct Table:
-    char* data  # of doubles
-    Py_ssize_t rows
-    Py_ssize_t row_step, column_step  # in bytes
-
 cdef Table table_of(Py_buffer* view, bint many, bint wide) noexcept:
     """An array of rows as a table, whether or not it has a dimension for rows or for columns."""
     cdef Table out
@@ -109,14 +104,16 @@ cdef Table table_of(Py_buffer* view, bint many, bint wide) noexcept:
     out.column_step = view.strides[view.ndim - 1] if wide else 0
     return out
 
-cdef inline double* at(Table* table, Py_ssize_t row, Py_ssize_t column) noexcept nogil:
-    return <double*>(table.data + row * table.row_step + column * table.column_step)
-
-cdef inline void put(Table* table, Py_ssize_t row, Py_ssize_t column, double x) noexcept nogil:
-    memcpy(at(table, row, column), &x, sizeof(double))
+cdef inline Table rows_from(Table* table, Py_ssize_t start) noexcept nogil:
+    cdef Table out = table[0]
+    out.data += start * table.row_step
+    out.rows -= start
+    return out
 
 cdef inline double read(Table* table, Py_ssize_t row, Py_ssize_t column) noexcept nogil:
     """What is there, which may lie at any address."""
     cdef double out
-    memcpy(&out, at(table, row, column), sizeof(double))
+    memcpy(
+        &out, table.data + row * table.row_step + column * table.column_step, sizeof(double)
+    )
     return out

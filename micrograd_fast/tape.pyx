@@ -16,7 +16,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport INT32_MAX, int32_t
-from libc.string cimport memcmp, memcpy, memset, strcmp
+from libc.string cimport memcpy, memset, strcmp
 from libc.time cimport CLOCKS_PER_SEC, clock, clock_t
 
 from micrograd_ref import tape as reference
@@ -252,13 +252,14 @@ cdef class Tape(Replay):
     ) except -1:
         """What forward does."""
         cdef Py_ssize_t i
+        cdef PyObject** parameters = tuple_items(self._parameters)
         self.rows = self.gradient = None
         self.current = -1
         self.make_plan()
         self.reserve(table.rows)
         memcpy(self.block.shared, self.constants, self.program.constants * sizeof(double))
         for i in range(len(self._parameters)):
-            self.block.shared[self.program.constants + i] = (<Value>self._parameters[i])._data
+            self.block.shared[self.program.constants + i] = (<Value>parameters[i])._data
         if is_detecting():
             self.check(table, NULL, False)
         self.run_forward(False)
@@ -300,7 +301,8 @@ cdef class Tape(Replay):
 
     cdef int differentiate_table(self, Table* table, Table* seeds, Table* gradient) except -1:
         cdef Py_ssize_t i
-        cdef Value p
+        cdef PyObject** parameters = tuple_items(self._parameters)
+        cdef double* grads = self.block.shared_grads + self.program.constants
         if is_detecting():
             self.check(table, seeds, True)
         memset(self.block.shared_grads, 0, self.shared_count * sizeof(double))
@@ -310,8 +312,7 @@ cdef class Tape(Replay):
         else:
             self.differentiate_rows(table, seeds, gradient)
         for i in range(len(self._parameters)):
-            p = <Value>self._parameters[i]
-            p._grad = p._grad + self.block.shared_grads[self.program.constants + i]
+            (<Value>parameters[i])._grad = (<Value>parameters[i])._grad + grads[i]
         return 0
 
     cdef int check(self, Table* table, Table* seeds, bint backward) except -1:
