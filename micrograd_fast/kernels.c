@@ -40,6 +40,22 @@ static const double ones[BLOCK] = {
 #undef EIGHT
 };
 
+static const double zeros[BLOCK];
+
+/* Where the gradient of a slot is read to which something is about to be added: that stores it. */
+MG_INLINE const double *sum_so_far(const Block *b, int32_t slot, const double *grad) {
+    if (slot < 0 || !b->is_new[slot]) return grad;
+    b->is_new[slot] = 0;
+    return zeros;
+}
+
+/* Zeros where nothing was added: a Tape of another build may compute what no output needs. */
+MG_INLINE void set_unset(const Block *b, int32_t slot) {
+    if (!b->is_new[slot]) return;
+    b->is_new[slot] = 0;
+    memset(b->grads + slot * b->stride, 0, b->stride * sizeof(double));
+}
+
 /* From below + 8 - n on: a mask of n lanes. */
 static const int64_t below[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 

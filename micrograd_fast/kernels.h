@@ -33,12 +33,14 @@ typedef struct {
     ptrdiff_t length;
     int32_t *terms;
     int32_t constants;     /* shared slots below take no gradient */
+    int32_t differentiated; /* so many after them take one; those of a plan alone follow */
     const int32_t *layers; /* the slots of MG_LAYERs, of which in->y says where */
 } Program;
 
 typedef struct {
     double *values, *grads;        /* a row of `stride` for each slot that varies */
     double *shared, *shared_grads; /* one for each other slot */
+    unsigned char *is_new; /* for each slot that varies: its grads are unset, and stand for 0.0 */
     ptrdiff_t stride; /* 1 for a single row, else a multiple of 8 */
     ptrdiff_t rows;   /* in use, at most BLOCK */
 } Block;

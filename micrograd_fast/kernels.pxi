@@ -14,12 +14,14 @@ cdef extern from "kernels.h":
         Py_ssize_t length
         int32_t* terms
         int32_t constants
+        int32_t differentiated
         const int32_t* layers
     ctypedef struct Block:
         double* values
         double* grads
         double* shared
         double* shared_grads
+        unsigned char* is_new
         Py_ssize_t stride
         Py_ssize_t rows
     ctypedef struct Table:

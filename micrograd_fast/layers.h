@@ -232,6 +232,7 @@ TARGET static void NAME(layer_backward)(const Program *p, const Block *b, const 
         NAME(layer_of_row_backward)(p, b, in);
         return;
     }
+    for (const int32_t *one = last; one >= neuron; one -= size) set_unset(b, one[RESULT]);
     NAME(Products) products = {.n = n};
     for (const int32_t *one = last; one >= neuron; one -= size)
         for (ptrdiff_t j = 0; j < inputs; j++)
@@ -240,7 +241,7 @@ TARGET static void NAME(layer_backward)(const Program *p, const Block *b, const 
     for (const int32_t *one = last; one >= neuron; one -= size) {
         double *to = GRAD(one[START]);
         const double *g = grads + one[RESULT] * stride;
-        if (VARIES(one[START])) EACH(to[i] += g[i]);
+        if (VARIES(one[START])) PASS(one[START], 1, g[i]);
         else if (to) NAME(sum_product)(&products, ones, g, to);
     }
     if (products.count) NAME(add_sums)(&products);
@@ -251,7 +252,7 @@ TARGET static void NAME(layer_backward)(const Program *p, const Block *b, const 
         c.weight = last + WEIGHTS + j;
         for (int k = 0; k < results; k++) {
             c.out[k] = grads + input[j + k] * stride;
-            c.start[k] = c.out[k], c.start_varies[k] = 1;
+            c.start[k] = sum_so_far(b, input[j + k], c.out[k]), c.start_varies[k] = 1;
         }
         if (results == 4) NAME(four_sums)(&c, ROUNDED_UP(n));
         else NAME(one_sum)(&c, ROUNDED_UP(n));

@@ -21,14 +21,14 @@
         total = TREE(s);                                              \
     } while (0)
 
-/* Add an expression of row i to an operand's gradient: row by row, or summed if it has only one.
-   A NULL takes none. */
-#define PASS(grad, varies, expression)                     \
+/* Add an expression of row i to the gradient of a slot: row by row, or summed if it has only one. */
+#define PASS(slot, varies, expression)                     \
     do {                                                   \
-        double *restrict to = (grad);                      \
+        double *restrict to = GRAD(slot);                  \
         if (!to) break;                                    \
         if (varies) {                                      \
-            EACH(to[i] += (expression));                   \
+            const double *from = sum_so_far(b, slot, to);  \
+            EACH(to[i] = from[i] + (expression));          \
         } else if (n == 1) {                               \
             const ptrdiff_t i = 0;                         \
             (void)i;                                       \
@@ -49,8 +49,8 @@ TARGET static double NAME(sum_rows)(const double *x, ptrdiff_t n) {
 #define VALUE(slot) ((slot) >= 0 ? values + (slot)*stride : shared + ~(slot))
 #define GRAD(slot)                                   \
     ((slot) >= 0               ? grads + (slot)*stride  \
-     : ~(slot) >= p->constants ? shared_grads + ~(slot) \
-                               : NULL)
+     : (uint32_t)(~(slot)-p->constants) < (uint32_t)p->differentiated ? shared_grads + ~(slot) \
+                                                                      : NULL)
 #define VARIES(slot) ((slot) >= 0)
 
 TARGET static void NAME(dot)(
@@ -82,34 +82,18 @@ TARGET MG_INLINE void NAME(pair_backward)(
     const double *values = b->values, *shared = b->shared;
     double *grads = b->grads, *shared_grads = b->shared_grads;
     const double *x = VALUE(pair[0]), *y = VALUE(pair[1]);
-    double *dx = GRAD(pair[0]), *dy = GRAD(pair[1]);
     const int vx = VARIES(pair[0]), vy = VARIES(pair[1]);
     if (n == 1) {
+        double *dx = GRAD(pair[0]), *dy = GRAD(pair[1]);
         const double a = x[0], c = y[0];
         if (dx) dx[0] += c * g[0];
         if (dy) dy[0] += a * g[0];
     } else if (vx && vy) {
-        PASS(dx, 1, y[i] * g[i]);
-        PASS(dy, 1, x[i] * g[i]);
-    } else if (vx && dy) {
-        /* Both at once: g and x are read once. */
-        double *restrict to = dx;
-        const double w = y[0];
-        double s[8] = {0};
-        ptrdiff_t from = 0;
-        for (; from + 8 <= n; from += 8)
-            for (ptrdiff_t j = 0; j < 8; j++) {
-                s[j] += x[from + j] * g[from + j];
-                to[from + j] += w * g[from + j];
-            }
-        for (ptrdiff_t i = from; i < n; i++) {
-            s[i - from] += x[i] * g[i];
-            to[i] += w * g[i];
-        }
-        dy[0] += TREE(s);
+        PASS(pair[0], 1, y[i] * g[i]);
+        PASS(pair[1], 1, x[i] * g[i]);
     } else {
-        PASS(dx, vx, y[vy * i] * g[i]);
-        PASS(dy, vy, x[vx * i] * g[i]);
+        PASS(pair[0], vx, y[vy * i] * g[i]);
+        PASS(pair[1], vy, x[vx * i] * g[i]);
     }
 }
 
@@ -123,7 +107,7 @@ TARGET static void NAME(dot_backward)(
         pair -= 2;
         NAME(pair_backward)(p, b, pair, g, n);
     }
-    PASS(GRAD(in->x), start_varies, g[i]);
+    PASS(in->x, start_varies, g[i]);
     if (in->count) NAME(pair_backward)(p, b, first, g, n);
 }
 
@@ -147,7 +131,7 @@ TARGET static void NAME(sum_backward)(
     const ptrdiff_t stride = b->stride;
     const int32_t *first = p->terms + in->y, *term = first + in->count;
     double *grads = b->grads, *shared_grads = b->shared_grads;
-    while (term-- > first) PASS(GRAD(*term), VARIES(*term) || n == 1, g[i]);
+    while (term-- > first) PASS(*term, VARIES(*term) || n == 1, g[i]);
 }
 
 TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
@@ -187,13 +171,14 @@ TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
 
 /* By way of an array: for AVX2 and a condition of two comparisons, GCC 12 gives half of the rows of
    SUM_ROWS the condition of the other half. Of one row, every operand varies. */
-#define PASS_ROWS(which, to, varies, expression)                                         \
+#define PASS_ROWS(which, to, slot, varies, expression)                                   \
     do {                                                                                 \
         double *restrict grads_of = (to);                                                \
         const int open = MAY_BE_OPEN(expression);                                        \
         if (!grads_of) break;                                                            \
+        const double *from = sum_so_far(block, slot, grads_of);                          \
         if (varies && !open) {                                                           \
-            EACH(grads_of[i] += (expression));                                           \
+            EACH(grads_of[i] = from[i] + (expression));                                  \
         } else {                                                                         \
             double terms[BLOCK];                                                         \
             EACH(terms[i] = (expression));                                               \
@@ -201,13 +186,13 @@ TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
                 for (ptrdiff_t i = 0; i < n; i++)                                        \
                     if (isnan(terms[i]))                                                 \
                         terms[i] = careful_gradient(in->op, which, g, out, a, b, c, k);  \
-            if (varies) EACH(grads_of[i] += terms[i]);                                   \
+            if (varies) EACH(grads_of[i] = from[i] + terms[i]);                          \
             else grads_of[0] += NAME(sum_rows)(terms, n);                                \
         }                                                                                \
     } while (0)
-#define TO_A(gradient) PASS_ROWS(0, dx, sx, gradient);
-#define TO_B(gradient) PASS_ROWS(1, dy, sy, gradient);
-#define TO_C(gradient) PASS_ROWS(2, dz, sz, gradient);
+#define TO_A(gradient) PASS_ROWS(0, dx, slot_of_x, sx, gradient);
+#define TO_B(gradient) PASS_ROWS(1, dy, slot_of_y, sy, gradient);
+#define TO_C(gradient) PASS_ROWS(2, dz, slot_of_z, sz, gradient);
 
 #define RUN(value, gradients)                                                 \
     do {                                                                      \
@@ -221,10 +206,11 @@ TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
     } while (0)
 
 #define OPERAND(x, dx, vx, slot)                     \
+    const int32_t slot_of_##x = (slot);              \
     const double *restrict x = VALUE(slot);          \
     double *const dx = backward ? GRAD(slot) : NULL; \
     const int vx = n == 1 || VARIES(slot);           \
-    (void)dx, (void)vx
+    (void)slot_of_##x, (void)dx, (void)vx
 
 #define ROW_1(op, value, gradients)                                                      \
     {                                                                                    \
@@ -345,6 +331,7 @@ TARGET static void NAME(backward)(const Program *p, const Block *b, int last) {
     for (const Instruction *in = p->code + p->length; in-- > p->code;) {
         if (!VARIES(in->out) && !last) continue;
         const ptrdiff_t n = VARIES(in->out) ? b->rows : 1;
+        if (in->op != MG_LAYER && VARIES(in->out)) set_unset(b, in->out);
         switch (in->op) {
             case MG_LAYER: NAME(layer_backward)(p, b, in); break;
             case MG_DOT_SHARED:

@@ -25,6 +25,8 @@ cdef class Replay:
     cdef Program program  # as recorded
     cdef Program plan  # as it runs: with layers, once there was a forward
     cdef int32_t* layers  # of plan
+    cdef double* inverses  # of plan: constants after the shared slots
+    cdef int32_t inverse_count
     cdef double* constants  # as many as program.constants
     cdef int32_t* outputs
     cdef int32_t input_count, output_count
@@ -73,31 +75,64 @@ cdef class Replay:
     cdef void free_plan(self) noexcept:
         PyMem_Free(self.plan.code)
         PyMem_Free(self.layers)
+        PyMem_Free(self.inverses)
         self.plan.code = NULL
         self.layers = NULL
+        self.inverses = NULL
 
     cdef int make_plan(self) except -1:
         cdef Layers layers
         if self.plan.code != NULL:
             return 0
+        self.program.differentiated = self.shared_count - self.program.constants
         layers = Layers()
         layers.find(self)
         try:
             layers.write(self)
+            self.replace_divisions()
         except MemoryError:
             self.free_plan()
             raise
         return 0
 
+    cdef int replace_divisions(self) except -1:
+        """Multiply where a divisor is a constant power of 2: its inverse is exact, and quicker."""
+        cdef Instruction* step
+        cdef Py_ssize_t i, count = 0
+        for i in range(self.plan.length):
+            count += self.inverse_of(self.plan.code + i) != 0
+        self.inverses = <double*>memory(count * sizeof(double))
+        self.inverse_count = 0
+        for i in range(self.plan.length):
+            step = self.plan.code + i
+            if self.inverse_of(step) != 0:
+                self.inverses[self.inverse_count] = self.inverse_of(step)
+                step.op, step.y = MUL, ~(self.shared_count + self.inverse_count)
+                self.inverse_count += 1
+        return 0
+
+    cdef double inverse_of(self, Instruction* step) noexcept:
+        """Of the divisor of a division, where that gives the same bits; else 0."""
+        cdef int exponent
+        cdef double y
+        if step.op != DIV or step.y >= 0 or ~step.y >= self.program.constants:
+            return 0.0
+        y = self.constants[~step.y]
+        if fabs(frexp(y, &exponent)) != 0.5 or isinf(1.0 / y):
+            return 0.0
+        return 1.0 / y
+
     cdef int reserve(self, Py_ssize_t rows) except -1:
         """Room in block for so many rows, up to BLOCK."""
+        cdef Py_ssize_t shared = self.shared_count + self.inverse_count
         cdef Py_ssize_t stride = rows if rows < 2 else min((rows + 7) & ~7, <Py_ssize_t>BLOCK)
         cdef size_t size
         cdef double* start
         if self.storage == NULL or stride > self.capacity:
             PyMem_Free(self.storage)
             self.storage = NULL
-            size = 2 * sizeof(double) * (self.shared_count + self.varying_count * stride) + ALIGNMENT
+            size = 2 * sizeof(double) * (shared + self.varying_count * stride) + ALIGNMENT
+            size += self.varying_count
             self.storage = PyMem_Calloc(1, size)  # layers compute rows that nothing else has written
             if self.storage == NULL:
                 raise MemoryError
@@ -106,7 +141,8 @@ cdef class Replay:
         self.block.values = start
         self.block.grads = self.block.values + self.varying_count * stride
         self.block.shared = self.block.grads + self.varying_count * stride
-        self.block.shared_grads = self.block.shared + self.shared_count
+        self.block.shared_grads = self.block.shared + shared
+        self.block.is_new = <unsigned char*>(self.block.shared_grads + shared)
         self.block.stride = stride
         return 0
 
@@ -208,18 +244,19 @@ cdef class Replay:
         return 0
 
     cdef inline int clear_grads(self) except -1 nogil:
-        """Set the block's gradients to zero, in parts too: memory that is new takes its time."""
-        cdef Py_ssize_t first = 0, n
-        while True:
+        """Forget the block's gradients, and for one row set them to zero."""
+        cdef bint one = self.block.rows == 1
+        cdef Py_ssize_t first = 0, n, i
+        memset(self.block.is_new, not one, self.varying_count)
+        while one:  # in parts too: memory that is new takes its time
             n = min(self.varying_count - first, <Py_ssize_t>PART)
-            memset(
-                self.block.grads + first * self.block.stride, 0,
-                n * self.block.stride * sizeof(double),
-            )
+            for i in range(first, first + n):
+                self.block.grads[i * self.block.stride] = 0.0
             first += n
             if first == self.varying_count:
-                return 0
+                break
             self.look(PART)
+        return 0
 
     cdef int look(self, Py_ssize_t steps) except -1 nogil:
         """For a KeyboardInterrupt, where that is due after so many steps more."""

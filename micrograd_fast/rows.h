@@ -62,6 +62,7 @@ void kernel_store_outputs(
 }
 
 void kernel_store_gradient(const Table *table, const Block *b, ptrdiff_t columns) {
+    for (ptrdiff_t k = 0; k < columns; k++) set_unset(b, (int32_t)k);
 #define STORE(i, n, k)                                                                          \
     copy(IN_TABLE(table, i, k), table->row_step, IN_BLOCK(b->grads, i, k), sizeof(double), n)
     EACH_TILE(b->rows, columns, STORE);
@@ -80,7 +81,8 @@ void kernel_sow(
             copy((char *)weights, sizeof(double), IN_TABLE(seeds, 0, k), seeds->row_step, n);
         if (slot >= 0) {
             double *grad = b->grads + slot * b->stride;
-            for (ptrdiff_t i = 0; i < n; i++) grad[i] += weights[i];
+            const double *from = sum_so_far(b, slot, grad);
+            for (ptrdiff_t i = 0; i < n; i++) grad[i] = from[i] + weights[i];
         } else if (~slot >= p->constants) {
             b->shared_grads[~slot] += kernel_sum(weights, n);
         }

@@ -15,6 +15,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from libc.math cimport fabs, frexp, isinf
 from libc.stdint cimport INT32_MAX, int32_t
 from libc.string cimport memcpy, memset, strcmp
 from libc.time cimport CLOCKS_PER_SEC, clock, clock_t
@@ -24,7 +25,7 @@ from micrograd_ref import tape as reference
 from .wording import check_call
 
 from .engine cimport (
-    ADD, COMPARED, CONSTANT, CUSTOM, DOT, END, LEAF, LOCAL, MUL, POWER, SUM, VISITED, Op, Stack,
+    ADD, COMPARED, CONSTANT, CUSTOM, DIV, DOT, END, LEAF, LOCAL, MUL, POWER, SUM, VISITED, Op, Stack,
     Value, arity_of, checked_step, give_signature, has_block, is_detecting, label_of, node_of,
     ask_reference, operands, shown_name, stack_free, stack_init, topological_order, tuple_items,
     type_name,
@@ -258,6 +259,10 @@ cdef class Tape(Replay):
         self.make_plan()
         self.reserve(table.rows)
         memcpy(self.block.shared, self.constants, self.program.constants * sizeof(double))
+        memcpy(
+            self.block.shared + self.shared_count, self.inverses,
+            self.inverse_count * sizeof(double),
+        )
         for i in range(len(self._parameters)):
             self.block.shared[self.program.constants + i] = (<Value>parameters[i])._data
         if is_detecting():
