@@ -17,6 +17,13 @@
 #define INDEPENDENT
 #endif
 
+#define VALUE(slot) ((slot) >= 0 ? values + (slot)*stride : shared + ~(slot))
+#define GRAD(slot)                                   \
+    ((slot) >= 0               ? grads + (slot)*stride  \
+     : (uint32_t)(~(slot)-p->constants) < (uint32_t)p->differentiated ? shared_grads + ~(slot) \
+                                                                      : NULL)
+#define VARIES(slot) ((slot) >= 0)
+
 /* The formulas with functions that never leave the result open, for the elements where quick.h does. */
 
 MG_NOINLINE double careful_value(int op, double a, double b, double c, double k) {

@@ -177,10 +177,6 @@ TARGET static void NAME(layer_of_row)(const Program *p, const Block *b, const In
 
 TARGET static void NAME(layer)(const Program *p, const Block *b, const Instruction *in) {
     LAYER;
-    if (b->rows == 1) {
-        NAME(layer_of_row)(p, b, in);
-        return;
-    }
     NAME(Sums) c = {.source = values, .shared = shared, .stride = stride, .slot = input,
                     .to_slot = 1, .to_weight = 1, .to_result = size, .terms = inputs};
     for (ptrdiff_t i = 0, results; i < neurons; i += results, neuron += results * size) {
@@ -228,10 +224,6 @@ TARGET static void NAME(layer_backward)(const Program *p, const Block *b, const 
     double *grads = b->grads, *shared_grads = b->shared_grads;
     const int32_t *last = neuron + (neurons - 1) * size;
     const ptrdiff_t n = b->rows;
-    if (n == 1) {
-        NAME(layer_of_row_backward)(p, b, in);
-        return;
-    }
     for (const int32_t *one = last; one >= neuron; one -= size) set_unset(b, one[RESULT]);
     NAME(Products) products = {.n = n};
     for (const int32_t *one = last; one >= neuron; one -= size)

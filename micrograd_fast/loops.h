@@ -46,13 +46,6 @@ TARGET static double NAME(sum_rows)(const double *x, ptrdiff_t n) {
     return total;
 }
 
-#define VALUE(slot) ((slot) >= 0 ? values + (slot)*stride : shared + ~(slot))
-#define GRAD(slot)                                   \
-    ((slot) >= 0               ? grads + (slot)*stride  \
-     : (uint32_t)(~(slot)-p->constants) < (uint32_t)p->differentiated ? shared_grads + ~(slot) \
-                                                                      : NULL)
-#define VARIES(slot) ((slot) >= 0)
-
 TARGET static void NAME(dot)(
     const Program *p, const Block *b, const Instruction *in, double *restrict out, ptrdiff_t n) {
     const ptrdiff_t stride = b->stride;
@@ -170,7 +163,7 @@ TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
 #define MAY_BE_OPEN(...) (strstr(TEXT(__VA_ARGS__), "quick_") && !is_exact)
 
 /* By way of an array: for AVX2 and a condition of two comparisons, GCC 12 gives half of the rows of
-   SUM_ROWS the condition of the other half. Of one row, every operand varies. */
+   SUM_ROWS the condition of the other half. */
 #define PASS_ROWS(which, to, slot, varies, expression)                                   \
     do {                                                                                 \
         double *restrict grads_of = (to);                                                \
@@ -209,7 +202,7 @@ TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
     const int32_t slot_of_##x = (slot);              \
     const double *restrict x = VALUE(slot);          \
     double *const dx = backward ? GRAD(slot) : NULL; \
-    const int vx = n == 1 || VARIES(slot);           \
+    const int vx = VARIES(slot);                     \
     (void)slot_of_##x, (void)dx, (void)vx
 
 #define ROW_1(op, value, gradients)                                                      \
@@ -308,11 +301,76 @@ TARGET MG_INLINE void NAME(row)(
 
 #include "layers.h"
 
-TARGET static void NAME(forward)(const Program *p, const Block *b, int varying) {
-    const ptrdiff_t stride = b->stride, n = varying ? b->rows : 1;
-    double *values = b->values, *shared = b->shared;
+/* A single row of inputs, or what depends on none: without loops over rows. */
+
+#define READ_1 READ(a, slot_of_a, in->x)
+#define READ_2 READ_1 READ(b, slot_of_b, in->y)
+#define READ_3 READ_1 READ(b, slot_of_b, p->terms[in->y]) READ(c, slot_of_c, p->terms[in->y + 1])
+#define READ(name, slot_of, slot)         \
+    const int32_t slot_of = (slot);       \
+    const double name = *VALUE(slot_of);  \
+    (void)name;
+#define READ_K const double k = in->op == MG_POWER ? shared[~in->y] : 0; (void)k;
+#define LOOP(number, name, arity) /* has its own code */
+
+TARGET static void NAME(forward_once)(const Program *p, const Block *block, int varying) {
+    const ptrdiff_t stride = block->stride;
+    double *values = block->values, *shared = block->shared;
     for (const Instruction *in = p->code; in < p->code + p->length; in++) {
         if (VARIES(in->out) != varying) continue;
+        double *const result = VALUE(in->out);
+        switch (in->op) {
+#define ROW(number, name, arity, value, gradients) \
+    case MG_##number: { READ_##arity READ_K *result = value; break; }
+            MG_OPERATIONS(ROW, LOOP)
+#undef ROW
+            case MG_LAYER: NAME(layer_of_row)(p, block, in); break;
+            case MG_SUM: NAME(sum)(p, block, in, result, 1); break;
+            default: NAME(dot)(p, block, in, result, 1);
+        }
+    }
+}
+
+TARGET MG_INLINE void NAME(step_once)(const Program *p, const Block *block, const Instruction *in) {
+    const ptrdiff_t stride = block->stride;
+    double *values = block->values, *shared = block->shared;
+    double *grads = block->grads, *shared_grads = block->shared_grads;
+    const double out = *VALUE(in->out), g = *GRAD(in->out);
+    double *to;
+    (void)out;
+    switch (in->op) {
+#define TO_A(gradient) if ((to = GRAD(slot_of_a))) *to += (gradient);
+#define TO_B(gradient) if ((to = GRAD(slot_of_b))) *to += (gradient);
+#define TO_C(gradient) if ((to = GRAD(slot_of_c))) *to += (gradient);
+#define ROW(number, name, arity, value, gradients) \
+    case MG_##number: { READ_##arity READ_K gradients break; }
+        MG_OPERATIONS(ROW, LOOP)
+#undef ROW
+#undef TO_A
+#undef TO_B
+#undef TO_C
+        case MG_LAYER: NAME(layer_of_row_backward)(p, block, in); break;
+        case MG_SUM: NAME(sum_backward)(p, block, in, &g, 1); break;
+        default: NAME(dot_backward)(p, block, in, &g, 1);
+    }
+}
+
+#undef READ_1
+#undef READ_2
+#undef READ_3
+#undef READ_K
+#undef READ
+#undef LOOP
+
+TARGET static void NAME(forward)(const Program *p, const Block *b, int varying) {
+    const ptrdiff_t stride = b->stride, n = b->rows;
+    double *values = b->values, *shared = b->shared;
+    if (!varying || n == 1) {
+        NAME(forward_once)(p, b, varying);
+        return;
+    }
+    for (const Instruction *in = p->code; in < p->code + p->length; in++) {
+        if (!VARIES(in->out)) continue;
         switch (in->op) {
             case MG_LAYER: NAME(layer)(p, b, in); break;
             case MG_DOT_SHARED:
@@ -325,13 +383,15 @@ TARGET static void NAME(forward)(const Program *p, const Block *b, int varying) 
 }
 
 TARGET static void NAME(backward)(const Program *p, const Block *b, int last) {
-    const ptrdiff_t stride = b->stride;
+    const ptrdiff_t stride = b->stride, n = b->rows;
     double *values = b->values, *shared = b->shared;
     double *grads = b->grads, *shared_grads = b->shared_grads;
     for (const Instruction *in = p->code + p->length; in-- > p->code;) {
-        if (!VARIES(in->out) && !last) continue;
-        const ptrdiff_t n = VARIES(in->out) ? b->rows : 1;
-        if (in->op != MG_LAYER && VARIES(in->out)) set_unset(b, in->out);
+        if (!VARIES(in->out) || n == 1) {
+            if (VARIES(in->out) || last) NAME(step_once)(p, b, in);
+            continue;
+        }
+        if (in->op != MG_LAYER) set_unset(b, in->out);
         switch (in->op) {
             case MG_LAYER: NAME(layer_backward)(p, b, in); break;
             case MG_DOT_SHARED:
@@ -346,6 +406,3 @@ TARGET static void NAME(backward)(const Program *p, const Block *b, int last) {
 #undef EACH
 #undef SUM_ROWS
 #undef PASS
-#undef VALUE
-#undef GRAD
-#undef VARIES
