@@ -19,6 +19,19 @@ def tape(mg):
     return Task(replayed(mg, program, np.array([A, B])), note="recorded once")
 
 
+def tape_buffer(mg):
+    a, b = inputs = mg.Value(0.0), mg.Value(0.0)
+    recorded = mg.Tape(graph(a, b, relu=mg.Value.relu), inputs)
+    row, value, grads = np.array([A, B]), np.empty(()), np.empty(2)
+
+    def run():
+        recorded.forward(row, value)
+        recorded.backward(None, grads)
+        return value, grads
+
+    return Task(run, note="recorded once, reads and writes fixed arrays")
+
+
 def jax_array(jax):
     differentiate = jax.jit(jax.value_and_grad(lambda row: graph(row[0], row[1], jax.nn.relu)))
     row = jax.numpy.array([A, B])
@@ -48,6 +61,7 @@ def casadi_buffer(casadi):
 
 CONTESTANTS = [
     *each(["micrograd_fast", "micrograd_ref"], tape),
+    *each(["micrograd_fast, buffer", "micrograd_ref, buffer"], tape_buffer),
     *each(["micrograd_fast, eager", "micrograd_ref, eager", "micrograd"], with_values),
     ("minigrad", "computes another value for this graph"),
     ("jax.jit", differentiated, "record", "compiled once"),

@@ -212,6 +212,23 @@ def test_a_row_has_the_bits_of_the_eager_graph(mg, program):
         assert bits_of([p.grad for p in parameters]) == bits_of([p.grad for p in eager_parameters])
 
 
+def test_constant_divisors_have_the_same_bits():
+    """A power of 2 has an exact inverse, unless that is beyond all numbers."""
+    powers = [
+        sign * 2.0**k for k in (-1074, -1073, -1023, -1022, -3, 0, 1, 9, 1023) for sign in (1, -1)
+    ]
+    divisors = [*powers, 3.0, 0.1, 0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324 * 3]
+    numbers = [1.0, -1.7, 5e-324, 1.5e-308, 1.7e308, 0.0, -0.0, math.inf, math.nan]
+    found = []
+    for mg in TWINS:
+        x, w = mg.Value(0.0), mg.Value(2.0)
+        quotients = [node / y for node in (x, w, x * w) for y in divisors]
+        tape = mg.Tape([*quotients, x / w, 2.0 / x, mg.Value(4.0) / 2.0], [x])
+        rows = [[number] for number in numbers * 15]
+        found.append(replay(tape, [(rows[:n], None) for n in (1, 9, 135)]))
+    assert found[0] == found[1]
+
+
 def test_rows_that_change_before_backward_have_the_same_bits():
     def run(mg):
         found = []
