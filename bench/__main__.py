@@ -20,6 +20,7 @@ MODULES = (
     "operators",
     "readme",
     "moons",
+    "digits",
     "chain",
     "wide_sum",
     "random_dag",

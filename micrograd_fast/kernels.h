@@ -18,7 +18,9 @@ enum {
     MG_DOT_SHARED = MG_END, /* a DOT over pairs of a slot that varies and a shared one */
     MG_DOT_SWAPPED,         /* the same, recorded with the shared one first */
     MG_TAPE_END,
-    MG_LAYER = MG_TAPE_END /* DOT_SHAREDs over the same slots: layers.h. Of a plan alone */
+    /* Of a plan alone, DOT_SHAREDs over the same slots: x is how many slots these are, y where in
+       layers the layer stands, count how many pairs it has. See layers.h. */
+    MG_LAYER = MG_TAPE_END
 };
 
 typedef struct {

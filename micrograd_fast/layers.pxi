@@ -1,5 +1,8 @@
 # Layers: dots over the same slots become one instruction of the plan, where that changes no bit.
 
+cdef enum:
+    ENOUGH = 1 << 18  # pairs in a layer, which take some milliseconds for the rows of a block
+
 cdef struct Found:
     int32_t first  # where in the program
     int32_t neurons
@@ -32,7 +35,7 @@ cdef class Layers:
         PyMem_Free(self.user)
 
     cdef int find(self, Replay tape) except -1:
-        cdef int32_t i, k
+        cdef int32_t i
         cdef Py_ssize_t slots = tape.varying_count + tape.shared_count
         self.program, self.varying = &tape.program, tape.varying_count
         self.found = <Found*>memory(tape.program.length * sizeof(Found))
@@ -63,7 +66,11 @@ cdef class Layers:
         if fits:
             first = self.program.code + self.found[layer].first
             others = self.program.terms + first.y
-            fits = first.count == dot.count and dot.x < first.out
+            fits = (
+                first.count == dot.count
+                and dot.x < first.out
+                and <Py_ssize_t>self.found[layer].neurons * dot.count < ENOUGH
+            )
         for k in range(dot.count):
             fits = fits and pairs[2 * k] == others[2 * k]
             once = self.use(pairs[2 * k], i, layer, &fits) and once
