@@ -103,7 +103,8 @@ cdef Value unary_of(Op op, Value a)
 cdef Value binary_of(Op op, Value a, Value b)
 cdef Value ternary_node(Op op, Value a, Value b, Value c)
 cdef PyObject** new_block(size_t n) except NULL
-cdef Value block_node(Op op, PyObject** block, size_t count, double data)
+cdef void release_block(PyObject** block, size_t count) noexcept
+cdef Value node_of_block(Op op, PyObject** block, size_t count, double data, int flags)
 cdef Value node_of(Op op, list held, double exponent)
 cdef Value dot_of(list xv, list yv, Value start)
 cdef int enter_nested(str what) except -1

@@ -6,58 +6,56 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
+from libc.stdint cimport uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from micrograd_ref import gradients as reference
 from micrograd_ref.checking import list_of_values
 from micrograd_ref.custom import passed_by_rule
 from micrograd_ref.patterns import PATTERNS, power_patterns
 
-from .wording import worded_as
+from .wording import check_call
 
 from .engine cimport (
     CUSTOM, DOT, END, LEAF, LOCAL, POWER, SUM, VISITED, Op, Stack, Value, arity_of, binary_of,
-    block_node, constant_of, name_of, new_block, node_of, operand, operands, shown_name, stack_free,
-    stack_init, ternary_node, topological_order, type_name, unary_of,
+    constant_of, name_of, new_block, node_of, node_of_block, operand, operands, release_block,
+    shown_name, stack_free, stack_init, ternary_node, topological_order, type_name, unary_of,
 )
 
 __all__ = ["gradient"]
-
-cdef extern from "math.h" nogil:
-    bint isgreaterequal(double, double) noexcept
-    bint isless(double, double) noexcept
 
 include "patterns.pxi"  # how to make what a node passes to an operand
 
 cdef enum:
     BETWEEN_SIGNALS = 1 << 16  # operands, some milliseconds
+    NONE = 0x7FFFFFFF  # the number of no node
 
-cdef size_t NONE = <size_t>-1  # the number of no node
+cdef uint64_t NUMBERED = 0x7FF4D1FF00000000  # in a grad, with a number: a nan that nothing computes
 
 cdef struct Node:
     PyObject* node  # which output or inputs keep alive
-    PyObject* gradient  # owned, NULL until it has got all its terms
-    size_t operands  # where their numbers begin, NONE if no gradient of an operand is wanted
-    size_t terms  # where its terms begin
-    size_t count  # of terms so far
-    bint has_product
-    bint is_gradient  # whether the last term is one
-    bint is_wanted
-
-cdef struct Term:
-    PyObject* x  # owned
-    PyObject* y  # to be multiplied by, owned; NULL for none
+    PyObject* gradient  # owned; NULL until it has got all its terms
+    PyObject* shared  # a gradient that is the only term so far, owned; else NULL
+    PyObject** block  # of the dot that the gradient will be: zero and the terms; owned
+    double data  # of that dot
+    uint32_t most  # terms that there may be
+    uint32_t count  # of terms in the block
+    int flags  # of what the block holds
+    bint has_product  # if not, each term is times one
 
 
 @cython.internal
+@cython.no_gc
 cdef class Gradients:
     """The gradients of an output: each is 0.0 and the terms that are added to it, in order."""
 
     cdef Stack order
-    cdef Node* nodes  # those in order, then inputs that are not among them
-    cdef size_t count
-    cdef size_t* numbers  # of operands
-    cdef size_t* inputs  # their numbers
-    cdef Term* terms
+    cdef Node* nodes  # the inputs, then those in order with an operand that is wanted
+    cdef uint32_t count
+    cdef uint32_t* numbers  # for each of order those of its operands and its own, or NONE alone
+    cdef uint32_t* end
+    cdef uint32_t root  # the output's
+    cdef uint32_t* inputs  # their numbers
     cdef Value zero, one
 
     def __cinit__(self):
@@ -65,125 +63,119 @@ cdef class Gradients:
 
     def __dealloc__(self):
         cdef Node* node
-        cdef size_t i, k
+        cdef size_t i
         for i in range(self.count):
             node = self.nodes + i
             Py_XDECREF(node.gradient)
-            for k in range(node.count):
-                Py_DECREF(<object>self.terms[node.terms + k].x)
-                Py_XDECREF(self.terms[node.terms + k].y)
+            Py_XDECREF(node.shared)
+            if node.block != NULL:
+                release_block(node.block, 1 + 2 * <size_t>node.count)
         stack_free(&self.order)
         PyMem_Free(self.nodes)
         PyMem_Free(self.numbers)
         PyMem_Free(self.inputs)
-        PyMem_Free(self.terms)
 
     cdef int read(self, Value output, list inputs) except -1:
-        """Number the nodes, and find those whose gradients are wanted."""
+        """Number the nodes whose gradients are wanted."""
         cdef PyObject* root = <PyObject*>output
-        cdef size_t i, held = 0
+        cdef size_t i, most, held = 0
         cdef Value node
+        cdef double* grads = NULL
         topological_order(&root, 1, False, &self.order)
         for i in range(self.order.size):
             node = <Value>self.order.items[i]
             node.flags = node.flags & ~VISITED
             held += node.count
-        cdef size_t most = self.order.size + <size_t>len(inputs)
-        cdef double* grads = NULL
+        most = self.order.size + <size_t>len(inputs)
+        if most >= NONE:
+            raise OverflowError(f"gradient takes up to {NONE} nodes, got {most}")
         self.nodes = <Node*>PyMem_Calloc(most, sizeof(Node))
-        self.numbers = <size_t*>PyMem_Malloc(held * sizeof(size_t))
-        self.inputs = <size_t*>PyMem_Malloc(len(inputs) * sizeof(size_t))
+        self.numbers = <uint32_t*>PyMem_Malloc((self.order.size + held) * sizeof(uint32_t))
+        self.inputs = <uint32_t*>PyMem_Malloc(len(inputs) * sizeof(uint32_t))
         if self.nodes != NULL and self.numbers != NULL and self.inputs != NULL:
             grads = <double*>PyMem_Malloc(most * sizeof(double))
         if grads == NULL:
             raise MemoryError
-        # No Python runs until the grads are back.
         self.number(inputs, grads)
-        for i in range(self.count):
+        self.root = self.number_of(root)
+        for i in range(self.count):  # no Python has run until the grads are back
             (<Value>self.nodes[i].node)._grad = grads[i]
         PyMem_Free(grads)
-        return self.make_room()
-
-    cdef void number(self, list inputs, double* grads) noexcept:
-        """Fill nodes. While this runs, the grad of a node holds its number."""
-        cdef size_t i, k, listed = 0
-        cdef PyObject** held
-        cdef size_t* numbers
-        cdef Node* node
-        cdef Value value
-        for i in range(self.order.size):
-            self.append(self.order.items[i], grads)
-        for i in range(<size_t>len(inputs)):
-            value = <Value>inputs[i]
-            k = self.number_of(<PyObject*>value)
-            if k == NONE:
-                k = self.append(<PyObject*>value, grads)
-            self.nodes[k].is_wanted = True
-            self.inputs[i] = k
-        for i in range(self.order.size):
-            node = self.nodes + i
-            node.operands = NONE
-            value = <Value>node.node
-            held = operands(value)
-            numbers = self.numbers + listed
-            for k in range(value.count):
-                numbers[k] = self.number_of(held[k])
-                if numbers[k] != NONE and self.nodes[numbers[k]].is_wanted:
-                    self.nodes[numbers[k]].terms += 1  # how many it may get
-                    node.operands = listed
-                else:
-                    numbers[k] = NONE
-            if node.operands != NONE:
-                node.is_wanted = True
-                listed += value.count
-
-    cdef size_t append(self, PyObject* node, double* grads) noexcept:
-        cdef size_t i = self.count
-        self.nodes[i].node = node
-        grads[i] = (<Value>node)._grad
-        (<Value>node)._grad = <double>i
-        self.count += 1
-        return i
-
-    cdef inline size_t number_of(self, PyObject* node) noexcept:
-        """NONE for a leaf that has none, whatever its grad."""
-        cdef double number = (<Value>node)._grad
-        if isgreaterequal(number, 0.0) and isless(number, <double>self.count):
-            if self.nodes[<size_t>number].node == node:
-                return <size_t>number
-        return NONE
-
-    cdef int make_room(self) except -1:
-        cdef size_t i, count, total = 0
-        for i in range(self.count):
-            count = self.nodes[i].terms
-            self.nodes[i].terms = total
-            total += count
-        self.terms = <Term*>PyMem_Malloc(total * sizeof(Term))
-        if self.terms == NULL:
-            raise MemoryError
         self.zero, self.one = constant_of(0.0), constant_of(1.0)
         return 0
 
+    cdef void number(self, list inputs, double* grads) noexcept:
+        """Fill nodes and numbers. From here on, a grad may hold the number of its node."""
+        cdef size_t i, k
+        cdef uint32_t* numbers = self.numbers
+        cdef PyObject** held
+        cdef Value value
+        cdef bint is_wanted
+        for i in range(<size_t>len(inputs)):
+            self.inputs[i] = self.numbered(<PyObject*>inputs[i], grads)
+        for i in range(self.order.size):
+            value = <Value>self.order.items[i]
+            held = operands(value)
+            is_wanted = False
+            for k in range(value.count):
+                numbers[k] = self.number_of(held[k])
+                if numbers[k] != NONE:
+                    self.nodes[numbers[k]].most += 1
+                    is_wanted = True
+            if is_wanted:
+                numbers += value.count
+            numbers[0] = self.numbered(<PyObject*>value, grads) if is_wanted else NONE
+            numbers += 1
+        self.end = numbers
+
+    cdef inline uint32_t numbered(self, PyObject* node, double* grads) noexcept:
+        """The number of a node, a new one if it has none."""
+        cdef uint32_t own = self.number_of(node)
+        cdef uint64_t bits
+        if own == NONE:
+            own = self.count
+            self.count += 1
+            self.nodes[own].node = node
+            grads[own] = (<Value>node)._grad
+            bits = NUMBERED | own
+            memcpy(&(<Value>node)._grad, &bits, sizeof(bits))
+        return own
+
+    cdef inline uint32_t number_of(self, PyObject* node) noexcept:
+        cdef uint64_t bits
+        cdef uint32_t number
+        memcpy(&bits, &(<Value>node)._grad, sizeof(bits))
+        number = <uint32_t>bits
+        # A grad of a user may look like it, so look back.
+        if (bits ^ NUMBERED) >> 32 or number >= self.count or self.nodes[number].node != node:
+            return NONE
+        return number
+
     cdef int differentiate(self) except -1:
+        cdef uint32_t* numbers = self.end
+        cdef uint32_t own
+        cdef Value node
         cdef size_t i = self.order.size, steps = 0
-        Py_INCREF(self.one)
-        self.nodes[i - 1].gradient = <PyObject*>self.one
+        if self.root != NONE:
+            self.nodes[self.root].gradient = hold(<PyObject*>self.one)
         while i > 0:
             i -= 1
-            if self.nodes[i].operands == NONE:
+            numbers -= 1
+            own = numbers[0]
+            if own == NONE:
                 continue
-            self.pass_on(<Value>self.nodes[i].node, self.gradient(i), self.nodes[i].operands)
-            steps += (<Value>self.nodes[i].node).count
+            node = <Value>self.order.items[i]
+            numbers -= node.count
+            self.pass_on(node, self.gradient(own), numbers)
+            steps += node.count
             if steps >= BETWEEN_SIGNALS:
                 steps = 0
                 PyErr_CheckSignals()
         return 0
 
-    cdef int pass_on(self, Value node, Value g, size_t first) except -1:
+    cdef int pass_on(self, Value node, Value g, uint32_t* numbers) except -1:
         """Add what a node of the gradient g passes to those of its operands that are wanted."""
         cdef Op op = <Op>node.op
-        cdef size_t* numbers = self.numbers + first
         cdef PyObject** held = operands(node)
         cdef PyObject* to = <PyObject*>g
         cdef Pattern* pattern
@@ -215,7 +207,7 @@ cdef class Gradients:
                     self.replay(pattern + i, node, g, numbers[i])
         return 0
 
-    cdef int follow_rule(self, Value node, Value g, size_t* numbers) except -1:
+    cdef int follow_rule(self, Value node, Value g, uint32_t* numbers) except -1:
         cdef list passed = passed_by_rule(node, g)
         cdef Value x
         for i, to_x in enumerate(passed):
@@ -224,7 +216,7 @@ cdef class Gradients:
                 self.add(numbers[i], <PyObject*>x, NULL, x is g)
         return 0
 
-    cdef int replay(self, Pattern* pattern, Value node, Value g, size_t to) except -1:
+    cdef int replay(self, Pattern* pattern, Value node, Value g, uint32_t to) except -1:
         """Add what a pattern makes."""
         cdef PyObject* nodes[MOST_NODES]
         cdef size_t i, given = 2 + node.count, count = given
@@ -235,9 +227,8 @@ cdef class Gradients:
             nodes[2 + i] = held[i]
         try:
             for i in range(pattern.count):
-                made = made_by(pattern.steps + i, nodes)
-                Py_INCREF(made)
-                nodes[count] = <PyObject*>made
+                made = self.made(pattern.steps + i, nodes)
+                nodes[count] = hold(<PyObject*>made)
                 count += 1
             self.add(
                 to, nodes[pattern.x], NULL if pattern.is_plain else nodes[pattern.y],
@@ -248,67 +239,85 @@ cdef class Gradients:
                 Py_DECREF(<object>nodes[i])
         return 0
 
-    cdef inline void add(self, size_t to, PyObject* x, PyObject* y, bint is_gradient) noexcept:
-        """Add a term to the gradient of a node, if that is wanted."""
-        cdef Node* node
-        cdef Term* term
-        if to == NONE:
-            return
-        node = self.nodes + to
-        term = self.terms + node.terms + node.count
-        Py_INCREF(<object>x)
-        term.x = x
-        term.y = y
-        if y != NULL:
-            Py_INCREF(<object>y)
-            node.has_product = True
-        node.is_gradient = is_gradient
-        node.count += 1
+    cdef inline Value made(self, Step* step, PyObject** nodes):
+        """The node that a step makes of those with its numbers."""
+        cdef Op op = <Op>step.op
+        cdef Value a, b
+        if op == LEAF:
+            return (
+                self.zero if step.data == 0.0 else self.one if step.data == 1.0
+                else constant_of(step.data)
+            )
+        a = <Value>nodes[step.operands[0]]
+        if op == POWER:
+            return node_of(POWER, [a], step.data)
+        if arity_of(op) == 1:
+            return unary_of(op, a)
+        b = <Value>nodes[step.operands[1]]
+        if arity_of(op) == 2:
+            return binary_of(op, a, b)
+        return ternary_node(op, a, b, <Value>nodes[step.operands[2]])
 
-    cdef Value gradient(self, size_t i):
-        """The gradient of a node that has got all its terms."""
-        cdef Node* node = self.nodes + i
+    cdef inline int add(self, uint32_t to, PyObject* x, PyObject* y, bint is_gradient) except -1:
+        """Add x, or x * y, to the gradient of a node, if that is wanted."""
+        cdef Node* node
+        if to == NONE:
+            return 0
+        node = self.nodes + to
+        if node.block == NULL:
+            if is_gradient and node.shared == NULL:
+                Py_INCREF(<object>x)
+                node.shared = x
+                return 0
+            node.block = new_block(1 + 2 * <size_t>node.most)
+            node.block[0] = hold(<PyObject*>self.zero)
+            if node.shared != NULL:
+                append(node, node.shared, <PyObject*>self.one)
+                Py_DECREF(<object>node.shared)
+                node.shared = NULL
+        if y != NULL:
+            node.has_product = True
+        append(node, x, <PyObject*>self.one if y == NULL else y)
+        return 0
+
+    cdef Value gradient(self, uint32_t own):
+        """The gradient of a node that has got all its terms, by its number."""
+        cdef Node* node = self.nodes + own
         cdef Value g
         if node.gradient == NULL:
-            if node.count == 0:
-                g = self.zero
-            elif node.count == 1 and node.is_gradient:  # which is never -0.0, so 0.0 + x is x
-                g = <Value>self.terms[node.terms].x
-            else:
-                g = self.dot(node) if node.has_product else self.sum(node)
-            Py_INCREF(g)
-            node.gradient = <PyObject*>g
+            if node.block != NULL:
+                g = self.sum(node)
+            else:  # a gradient is never -0.0, so 0.0 + x is x
+                g = self.zero if node.shared == NULL else <Value>node.shared
+            node.gradient = hold(<PyObject*>g)
         return <Value>node.gradient
 
     cdef Value sum(self, Node* node):
-        cdef Term* term = self.terms + node.terms
-        cdef PyObject** block = new_block(1 + node.count)
-        cdef double total = 0.0
+        """The dot of the block, or a sum if nothing in it is a product."""
+        cdef PyObject** block = node.block
         cdef size_t i, count = node.count
-        Py_INCREF(self.zero)
-        block[0] = <PyObject*>self.zero
+        if node.has_product:
+            node.block = NULL
+            return node_of_block(DOT, block, 1 + 2 * count, node.data, node.flags)
+        block = new_block(1 + count)
+        block[0] = hold(<PyObject*>self.zero)
         for i in range(count):
-            block[1 + i] = term[i].x
-            total = total + (<Value>term[i].x)._data
-        node.count = 0  # the block has its references
-        return block_node(SUM, block, 1 + count, total)
+            block[1 + i] = hold(node.block[1 + 2 * i])
+        return node_of_block(SUM, block, 1 + count, node.data, node.flags)
 
-    cdef Value dot(self, Node* node):
-        cdef Term* term = self.terms + node.terms
-        cdef PyObject** block = new_block(1 + 2 * node.count)
-        cdef double total = 0.0
-        cdef size_t i, count = node.count
-        Py_INCREF(self.zero)
-        block[0] = <PyObject*>self.zero
-        for i in range(count):
-            if term[i].y == NULL:
-                Py_INCREF(self.one)
-                term[i].y = <PyObject*>self.one
-            block[1 + 2 * i], block[2 + 2 * i] = term[i].x, term[i].y
-            total = total + (<Value>term[i].x)._data * (<Value>term[i].y)._data
-        node.count = 0  # the block has its references
-        return block_node(DOT, block, 1 + 2 * count, total)
 
+cdef inline PyObject* hold(PyObject* node) noexcept:
+    """A reference of one's own."""
+    Py_INCREF(<object>node)
+    return node
+
+cdef inline void append(Node* node, PyObject* x, PyObject* y) noexcept:
+    """Put a term into a block."""
+    cdef PyObject** pair = node.block + 1 + 2 * <size_t>node.count
+    pair[0], pair[1] = hold(x), hold(y)
+    node.flags |= (<Value>x).flags | (<Value>y).flags
+    node.data = node.data + (<Value>x)._data * (<Value>y)._data
+    node.count += 1
 
 def _is_value(x):
     return isinstance(x, Value)
@@ -322,8 +331,7 @@ cdef list checked(object inputs):
             return list_of_values(inputs, "input", _is_value)
     return list(<list>inputs)  # which no rule of a custom operation can change
 
-@worded_as(reference.gradient)
-def gradient(output, inputs):
+def gradient(*args, **kwargs):
     """d output / d input for each of the inputs, as Values: a graph to differentiate again.
 
     output: a Value. inputs: a sequence of Values, or an array of them in any shape; the gradient
@@ -338,10 +346,20 @@ def gradient(output, inputs):
     Raises TypeError for what is no Value, ValueError for a custom operation without a rule.
     """
     cdef Gradients gradients = Gradients.__new__(Gradients)
+    cdef list xs
     cdef size_t i
+    if len(args) != 2 or kwargs:
+        check_call(reference.gradient, args, kwargs)
+        args = _arguments(*args, **kwargs)
+    output, inputs = args
     if not isinstance(output, Value):
         raise TypeError(f"gradient differentiates a Value, not '{type_name(output)}'")
-    cdef list xs = checked(inputs)
+    xs = checked(inputs)
     gradients.read(<Value>output, xs)
     gradients.differentiate()
     return [gradients.gradient(gradients.inputs[i]) for i in range(<size_t>len(xs))]
+
+gradient.__wrapped__ = reference.gradient  # whose signature it has
+
+def _arguments(output, inputs):
+    return output, inputs

@@ -87,12 +87,16 @@ cdef PyObject** new_block(size_t n) except NULL:
 
 cdef Value block_node(Op op, PyObject** block, size_t count, double data):
     """The node of an operation over a block, which passes to it with its references."""
-    cdef PyObject* out
-    cdef int tracked = 0
+    cdef int flags = 0
     cdef size_t i
     for i in range(count):
-        tracked |= (<Value>block[i]).flags
-    tracked &= TRACKED
+        flags |= (<Value>block[i]).flags
+    return node_of_block(op, block, count, data, flags)
+
+cdef Value node_of_block(Op op, PyObject** block, size_t count, double data, int flags):
+    """The same, given the flags of its operands."""
+    cdef PyObject* out
+    cdef int tracked = flags & TRACKED
     try:
         out = allocate(op, <unsigned int>count, tracked, data)
     except MemoryError:

@@ -67,19 +67,3 @@ cdef int write_all() except -1:
     return 0
 
 write_all()
-
-cdef inline Value made_by(Step* step, PyObject** nodes):
-    """The node that a step makes."""
-    cdef Op op = <Op>step.op
-    cdef Value a, b
-    if op == LEAF:
-        return constant_of(step.data)
-    a = <Value>nodes[step.operands[0]]
-    if op == POWER:
-        return node_of(POWER, [a], step.data)
-    if arity_of(op) == 1:
-        return unary_of(op, a)
-    b = <Value>nodes[step.operands[1]]
-    if arity_of(op) == 2:
-        return binary_of(op, a, b)
-    return ternary_node(op, a, b, <Value>nodes[step.operands[2]])

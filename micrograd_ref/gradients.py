@@ -43,12 +43,12 @@ def gradient(output: Value, inputs: Iterable[Value] | NDArray[np.object_]) -> li
     for node in order:
         if not wanted.isdisjoint(map(id, node._operands)):
             wanted.add(id(node))
-    sums = Sums(output)
+    gradients = Gradients(output)
     for node in reversed(order):
         if not wanted.isdisjoint(map(id, node._operands)):
-            for x, term in passed(node, sums.of(node), wanted):
-                sums.terms[id(x)].append(term)
-    return [sums.of(x) for x in inputs]
+            for x, term in gradients.passed(node, wanted):
+                gradients.terms[id(x)].append(term)
+    return [gradients.of(x) for x in inputs]
 
 
 class Term(NamedTuple):
@@ -59,36 +59,14 @@ class Term(NamedTuple):
     is_gradient: bool = False  # whether x is one of the output
 
 
-def passed(node: Value, g: Value, wanted: set[int]) -> Iterator[tuple[Value, Term]]:
-    """What a node of the gradient g adds to those of its operands that are wanted, in order."""
-    operation, operands = node._operation, node._operands
-    if operation.is_custom:
-        for x, to_x in zip(operands, passed_by_rule(node, g), strict=True):
-            if id(x) in wanted:
-                yield x, Term(operand(to_x), is_gradient=to_x is g)
-        return
-    patterns = patterns_of(operation, len(operands))
-    for i in operation.sequence(len(operands)):
-        if id(operands[i]) in wanted and not patterns[i].is_zero:
-            yield operands[i], replayed(patterns[i], [g, node, *operands])
-
-
-def replayed(pattern: Pattern, nodes: list[Value]) -> Term:
-    """What a pattern makes of a node's gradient, the node and its operands."""
-    for operation, data, numbers in pattern.steps:
-        operands = [nodes[i] for i in numbers]
-        nodes.append(apply(operation, *operands) if operands else node_of(CONSTANT, (), data))
-    y = None if pattern.y is None else nodes[pattern.y]
-    return Term(nodes[pattern.x], y, is_gradient=nodes[pattern.x] is nodes[0] and y is None)
-
-
-class Sums:
-    """The gradients of an output: each is 0.0 and the terms that are added to it, in order."""
+class Gradients:
+    """Those of an output: each is 0.0 and the terms that are added to it, in order."""
 
     def __init__(self, output: Value) -> None:
         self.zero, self.one = (node_of(CONSTANT, (), x) for x in (0.0, 1.0))
-        self.found = {id(output): self.one}  # by the id of the node that they are of, as are
-        self.terms: dict[int, list[Term]] = defaultdict(list)
+        self.constants = {0.0: self.zero, 1.0: self.one}  # that are made once
+        self.terms: dict[int, list[Term]] = defaultdict(list)  # by the id of a node, as are
+        self.found = {id(output): self.one}
 
     def of(self, node: Value) -> Value:
         """The gradient of a node that has got all its terms."""
@@ -105,3 +83,27 @@ class Sums:
             return apply(OPERATIONS["sum"], self.zero, *[term.x for term in terms])
         pairs = [(term.x, self.one if term.y is None else term.y) for term in terms]
         return apply(OPERATIONS["dot"], self.zero, *[x for pair in pairs for x in pair])
+
+    def passed(self, node: Value, wanted: set[int]) -> Iterator[tuple[Value, Term]]:
+        """What a node adds to those of its operands that are wanted, in order."""
+        operation, operands, g = node._operation, node._operands, self.of(node)
+        if operation.is_custom:
+            for x, to_x in zip(operands, passed_by_rule(node, g), strict=True):
+                if id(x) in wanted:
+                    yield x, Term(operand(to_x), is_gradient=to_x is g)
+            return
+        patterns = patterns_of(operation, len(operands))
+        for i in operation.sequence(len(operands)):
+            if id(operands[i]) in wanted and not patterns[i].is_zero:
+                yield operands[i], self.replayed(patterns[i], [g, node, *operands])
+
+    def replayed(self, pattern: Pattern, nodes: list[Value]) -> Term:
+        """What a pattern makes of a node's gradient, the node and its operands."""
+        for operation, data, numbers in pattern.steps:
+            if numbers:
+                made = apply(operation, *[nodes[i] for i in numbers])
+            else:
+                made = self.constants.get(data) or node_of(CONSTANT, (), data)
+            nodes.append(made)
+        y = None if pattern.y is None else nodes[pattern.y]
+        return Term(nodes[pattern.x], y, is_gradient=pattern.x == 0 and y is None)

@@ -5,6 +5,7 @@ import gc
 import math
 import pickle
 import random
+import struct
 import sys
 
 import numpy as np
@@ -137,6 +138,20 @@ def test_a_gradient_shares_the_graph_and_leaves_its_grads(mg):
     (g,) = mg.gradient(v["o"], [v["x1"]])
     assert record(v.values()) == before
     assert {v["o"], v["w1"]} <= mg.trace(g)[0]
+
+
+def test_no_grad_is_taken_for_a_number(mg):
+    """While gradient of the fast package numbers nodes, a grad may hold a number, as a nan."""
+    a, b = mg.Value(2.0), mg.Value(3.0)
+    c = a * b + a
+    for x in (a, b, c):
+        for number in range(4):
+            (x.grad,) = struct.unpack("d", struct.pack("Q", 0x7FF4D1FF00000000 + number))
+            assert [g.data for g in mg.gradient(c, [a])] == [4.0]
+            assert [g.data for g in mg.gradient(c, [c, b])] == [1.0, 2.0]
+            assert math.isnan(x.grad)
+        x.grad = 5.0
+    assert [x.grad for x in (a, b, c)] == [5.0, 5.0, 5.0]
 
 
 def test_inputs_are_leaves_or_results_in_any_sequence(mg):
