@@ -88,7 +88,7 @@ def is_custom(node):
     if type(node).__name__ != "Value":
         return True
     known = node._op in micrograd_ref.operations.OPERATIONS or node._op.startswith("**")
-    return bool(node._children or node._op) and not known
+    return not known and bool(node._children or node._op)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -39,7 +39,9 @@ def local_grads(w):
     if w.chance(w.badness):
         forms = f"{given}, '', {given}", f"{given}, local_grads={given}", "local_grads={1.0}"
     form = w.rng.choice(forms)
-    return f"{w.new('v')} = {kind}({w.number()}, {w.sequence(children)}, {form})"
+    name = w.new("v")
+    rule = f"; {name}._gradient = {w.rule()}" if w.chance(0.4) else ""
+    return f"{name} = {kind}({w.number()}, {w.sequence(children)}, {form}){rule}"
 
 
 def several(w):
@@ -93,8 +95,9 @@ def long(w):
 
 def custom(w):
     values = ", ".join(w.value() for _ in range(w.rng.randint(0, 3)))
-    kind = w.rng.randint(0, 8)
-    return f"{w.new('v')} = custom([{values}], {w.number()}, {w.label()}, {kind})"
+    kind, name = w.rng.randint(0, 8), w.new("v")
+    rule = f"; {name}._gradient = {w.rule()}" if w.chance(0.4) else ""
+    return f"{name} = custom([{values}], {w.number()}, {w.label()}, {kind}){rule}"
 
 
 def wrong_value(w):

@@ -111,6 +111,30 @@ def custom(operands, data, name, kind):
         out._backward = steps[kind]
     return out
 """,
+    "small": """
+def small(root):
+    return root if len(mg.trace(root)[0]) < 200 else mg.Value(1.5)
+""",
+    "rule": """
+def rule(g, out, *children):
+    return [(i + 0.3) * g * x + out for i, x in enumerate(children)]
+""",
+    "swapping": """
+def swapping(g, out, *children):
+    return [g if i % 2 else x for i, x in enumerate(children[::-1])]
+""",
+    "numbers": """
+def numbers(g, out, *children):
+    return [0, -0.0, 2.5, math.nan][: len(children)]
+""",
+    "short": """
+def short(g, out, *children):
+    return iter(children[1:])
+""",
+    "failing": """
+def failing(g, out, *children):
+    raise LookupError(out._op)
+""",
     "chain": """
 def chain(a, b, n, kind):
     out = a

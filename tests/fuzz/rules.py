@@ -9,6 +9,7 @@ from micrograd_ref import (
     checking,
     custom,
     engine,
+    gradients,
     losses,
     nn,
     node,
@@ -19,9 +20,10 @@ from micrograd_ref import (
     rounded,
     tape,
 )
-from micrograd_ref.backward import gradients
+from micrograd_ref.backward import gradients as local_gradients
 from micrograd_ref.custom import local_operation
 from micrograd_ref.fusion import Fusion
+from micrograd_ref.gradients import Gradients, Term, passed_by_rule, patterns_of
 from micrograd_ref.losses import pairs_of
 from micrograd_ref.node import set_label
 from micrograd_ref.operations import OPERATIONS, constant_power
@@ -97,6 +99,16 @@ def rules():
             lambda logits: ([x.exp() for x in logits], engine.operand(0.0)),
         ),
         "mse": (losses, "pairs_of", lambda loss, xs, ys: pairs_of(loss, ys, xs)),
+        "the order of a gradient's terms": (Gradients, "total", last_term_first(Gradients.total)),
+        "a gradient of -0.0": (
+            gradients, "Term", lambda x, y=None, is_gradient=False: Term(x, y, y is None),
+        ),
+        "the operand of a gradient": (
+            gradients, "patterns_of", lambda row, count: patterns_of(row, count)[::-1],
+        ),
+        "the operand of a rule": (
+            gradients, "passed_by_rule", lambda node, g: passed_by_rule(node, g)[::-1],
+        ),
         "an anomaly in forward": (engine, "check_forward", lambda name, operands, data: None),
         "an anomaly in backward": (engine, "checked_step", lambda node: node._backward()),
         "an anomaly in a Tape": (tape.Tape, "_check", lambda self, table, seeds=None: None),
@@ -126,9 +138,13 @@ def power_with_another_name(k):
 
 def last_operand_first(node):
     operands = node._operands
-    passed = gradients(node, node._grad)
+    passed = local_gradients(node, node._grad)
     for i in reversed([*node._operation.sequence(len(operands))]):
         operands[i]._grad += passed[i]
+
+
+def last_term_first(total):
+    return lambda self, terms: total(self, terms[::-1])
 
 
 def nudged_local_operation(name, slopes):

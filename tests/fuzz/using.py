@@ -2,7 +2,7 @@
 
 from .building import custom, dot, nested, several, unary
 from .tapes import replay
-from .words import ATTRIBUTES, LABELS
+from .words import ATTRIBUTES, BAD, LABELS
 
 
 def attribute(w):
@@ -125,6 +125,35 @@ def forget(w):
 
 def backward(w):
     return f"{w.value()}.backward()"
+
+
+def gradient(w):
+    """A derivative as a graph: a Value or more of them."""
+    a, b, c = w.value(), w.value(), w.value()
+    inputs = w.sequence([a, b, c][: w.rng.randint(1, 3)])
+    if w.chance(w.badness):
+        bad = w.rng.choice((*BAD, a))
+        inputs = w.rng.choice((bad, f"[{a}, {bad}]"))
+    vector = w.sequence([w.operand() for _ in range(inputs.count("v") or 1)])
+    of = f"small({w.value()})"
+    return w.rng.choice(
+        (
+            f"{w.new('v')} = mg.gradient({of}, [{a}])[0]",
+            f"{w.new('v')} = mg.gradient({of}, [{a}])[0]",
+            f"{w.new('r')} = mg.gradient({of}, {inputs})",
+            f"{w.new('r')} = mg.gradient({of}, {inputs})",
+            f"{w.new('r')} = mg.gradient({of}, np.array([{a}, {b}, {c}], dtype=object))",
+            f"{w.new('r')} = mg.hessian({of}, {inputs})",
+            f"{w.new('r')} = mg.jacobian([{of}, small({b})], {inputs})",
+            f"{w.new('r')} = mg.hvp({of}, {inputs}, {vector})",
+            f"{w.new('t')} = mg.Tape(mg.gradient({of}, [{a}, {b}]), [{', '.join(w.leaves(2))}])",
+        )
+    )
+
+
+def rule(w):
+    """What gradient needs of a custom operation."""
+    return f"{w.value()}._gradient = {w.rule()}"
 
 
 def step(w):

@@ -92,6 +92,10 @@ class Words:
             return self.rng.choice(("None", "3", "b'x'", "['x']", "Text('kept')"))
         return repr(self.rng.choice(LABELS))
 
+    def rule(self):
+        """What gradient needs of a custom operation."""
+        return self.rng.choice(("rule", "rule", "rule", "swapping", "numbers", "short", "failing"))
+
     def expression(self, depth):
         if depth == 0 or self.chance(0.15):
             return self.operand()

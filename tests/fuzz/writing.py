@@ -12,6 +12,8 @@ LINES = {
     building.several: 10,
     building.unary: 6,
     using.backward: 6,
+    using.gradient: 4,
+    using.rule: 2,
     building.subclass: 1,
     building.augmented: 3,
     building.nested: 5,
