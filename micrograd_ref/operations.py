@@ -96,7 +96,7 @@ TABLE = (
         where(larger(0.0, abs(a)) * smaller(0.0, b), 0.0, out * log(a) * g),
     )),
     Operation("**k", 1, power, lambda g, out, a, k: (k * power(a, k - 1) * g if k != 0 else 0.0,)),
-    Operation("abs", 1, abs, lambda g, out, a: (where(larger(0.0, out), 0.0, sign(a) * g),)),
+    Operation("abs", 1, abs, lambda g, out, a: (where(larger(0.0, abs(a)), 0.0, sign(a) * g),)),
     Operation("exp", 1, exp, lambda g, out, a: (out * g,)),
     Operation("expm1", 1, expm1, lambda g, out, a: ((out + 1.0) * g,)),
     Operation("log", 1, log, lambda g, out, a: (divide(g, a),)),

@@ -4,8 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from bits import bits
 from operations import ARITY, SPELLED, call
 
+import micrograd_fast
+import micrograd_ref
 from micrograd_ref.operations import OPERATIONS
 
 HEADER = Path(__file__).parent.parent / "micrograd_fast" / "operations.h"
@@ -37,6 +40,21 @@ def test_the_local_gradients_of_a_row_are_what_backward_adds(mg, name):
     out, operands = made_by_a_row(mg, name)
     out.backward()
     assert out._local_grads == tuple(x.grad for x in operands)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_result_that_was_assigned_means_the_same_to_both_packages(name):
+    """Which of the result and the operands a formula reads then shows."""
+    found = []
+    for mg in (micrograd_ref, micrograd_fast):
+        out, operands = made_by_a_row(mg, name)
+        out.data = -0.75
+        gradients = mg.gradient(out, operands)
+        out.backward()
+        grads = [bits(x.grad) for x in operands]
+        assert [bits(g.data) for g in gradients] == grads
+        found.append(grads)
+    assert found[0] == found[1]
 
 
 def test_what_the_tests_know_of_operations_fits_the_table():
