@@ -2,9 +2,9 @@
 
    A function looks for it three times. scalar.h or quick.h computes a pair of doubles with an
    error below 2^-64 of it, which decides all but one argument in 10,000 or in 2,000, and in a loop
-   one power in 250. wide.h computes those with 128 bits, to 2^-108 of them. Of what that leaves
-   open, none of 10^8 random arguments, but crafted ones and powers in the very middle of two
-   doubles, the reference decides.
+   one power in 250. wide.h computes those with 128 bits, to 2^-108 of them. What that leaves open,
+   the reference decides: powers in the very middle of two doubles, and what lies next to a middle,
+   as e^x does next to x = -2^-54.
 
    Whatever decides, there is one nearest double: the bits depend on no library, compiler or CPU.
    Special arguments give what C's functions of these names give, nan for nan, and set no flag. */
