@@ -166,85 +166,108 @@ static wide error_function(double x) {
     return multiply(sum, exponential(negative(square)));
 }
 
-/* tanh is off by twice what e^2x - 1 is, sigmoid and softplus by what e^-|x| is, 2^-115.6, and a quotient
-   or logarithm. A power is off by |y log x| < 746 times what the logarithm is: 2^-109.9. */
-static wide result(mg_function f, double x, double y) {
-    const wide z = wide_of(x), size = {z.hi, z.lo, z.exponent, 1}; /* -|x| */
-    switch (f) {
-        case MG_EXP_OF: return exponential(z);
-        case MG_EXPM1_OF: return exponential_minus_1_of(z);
-        case MG_LOG_OF: return logarithm(z);
-        case MG_LOG1P_OF: return logarithm_of_1_plus(z);
-        case MG_SIN_OF: return wave(x, 0);
-        case MG_COS_OF: return wave(x, 1);
-        case MG_ATAN_OF: return arctangent(x);
-        case MG_TANH_OF: {
-            const wide e = exponential_minus_1_of(scaled(z, 1));
-            return quotient(e, add(scaled(WIDE_ONE, 1), e));
-        }
-        case MG_SIGMOID_OF: {
-            const wide e = exponential(size);
-            return quotient(x < 0 ? e : WIDE_ONE, add(WIDE_ONE, e));
-        }
-        case MG_SOFTPLUS_OF: {
-            const wide log = logarithm_of_1_plus(exponential(size));
-            return x > 0 ? add(z, log) : log;
-        }
-        case MG_ERF_OF: return error_function(x);
-        case MG_POW_OF: return exponential(multiply(wide_of(y), logarithm(z)));
-    }
-    return WIDE_ZERO;
+/* e^-|x| for the next two. */
+static wide decay(double x) {
+    wide size = wide_of(x);
+    size.negative = 1;
+    return exponential(size);
 }
 
-/* What needs no computing: 1 and the result in *out, else 0. Below 2^-27 or 2^-54, what the series
-   of a function adds to x is less than a quarter of the distance to the next double. */
-static int is_special(mg_function f, double x, double *out) {
-    const double size = fabs(x);
-    const int infinite = size == INFINITY;
-    if (isnan(x)) return *out = NAN, 1;
-    switch (f) {
-        case MG_EXP_OF: return infinite && (*out = x > 0 ? INFINITY : 0.0, 1);
-        case MG_EXPM1_OF:
-            if (infinite) return *out = x > 0 ? INFINITY : -1.0, 1;
-            return size < 0x1p-54 && (*out = x, 1);
-        case MG_LOG_OF:
-            if (x <= 0 || infinite) return *out = x > 0 ? x : x == 0 ? -INFINITY : NAN, 1;
-            return 0;
-        case MG_LOG1P_OF:
-            if (x <= -1 || infinite) return *out = x > 0 ? x : x == -1 ? -INFINITY : NAN, 1;
-            return size < 0x1p-54 && (*out = x, 1);
-        case MG_SIN_OF:
-            if (infinite) return *out = NAN, 1;
-            return size < 0x1p-27 && (*out = x, 1);
-        case MG_COS_OF: return infinite && (*out = NAN, 1);
-        case MG_ATAN_OF:
-            if (infinite) return *out = copysign(0x1.921fb54442d18p+0, x), 1;
-            return size < 0x1p-27 && (*out = x, 1);
-        case MG_TANH_OF:
-            if (size > 20) return *out = copysign(1.0, x), 1;
-            return size < 0x1p-27 && (*out = x, 1);
-        case MG_SIGMOID_OF: return infinite && (*out = x > 0 ? 1.0 : 0.0, 1);
-        case MG_SOFTPLUS_OF: return infinite && (*out = x > 0 ? x : 0.0, 1);
-        case MG_ERF_OF:
-            if (size > 6) return *out = copysign(1.0, x), 1;
-            return x == 0 && (*out = x, 1);
-        case MG_POW_OF: return 0;
-    }
-    return 0;
+/* For each function: the result with 128 bits. tanh is off by twice what e^2x - 1 is, sigmoid and
+   softplus by what e^-|x| is, 2^-115.6, and a quotient or logarithm. A power is off by |y log x| < 746
+   times what the logarithm is: 2^-109.9. */
+static wide wide_exp(double x) { return exponential(wide_of(x)); }
+
+static wide wide_expm1(double x) { return exponential_minus_1_of(wide_of(x)); }
+
+static wide wide_log(double x) { return logarithm(wide_of(x)); }
+
+static wide wide_log1p(double x) { return logarithm_of_1_plus(wide_of(x)); }
+
+static wide wide_sin(double x) { return wave(x, 0); }
+
+static wide wide_cos(double x) { return wave(x, 1); }
+
+static wide wide_atan(double x) { return arctangent(x); }
+
+static wide wide_tanh(double x) {
+    const wide e = exponential_minus_1_of(scaled(wide_of(x), 1));
+    return quotient(e, add(scaled(WIDE_ONE, 1), e));
 }
 
-static double slowly(mg_function f, double x) {
-    double out;
-    if (is_special(f, x, &out) || nearest_double(result(f, x, 0.0), &out)) return out;
-    return mg_ask_reference(f, x, 0.0);
+static wide wide_sigmoid(double x) {
+    const wide e = decay(x);
+    return quotient(x < 0 ? e : WIDE_ONE, add(WIDE_ONE, e));
 }
+
+static wide wide_softplus(double x) {
+    const wide log = logarithm_of_1_plus(decay(x));
+    return x > 0 ? add(wide_of(x), log) : log;
+}
+
+static wide wide_erf(double x) { return error_function(x); }
+
+static wide wide_pow(double x, double y) { return exponential(multiply(wide_of(y), logarithm(wide_of(x)))); }
+
+/* What needs no computing, nan apart: 1 and the result in *out, else 0. Below 2^-27 or 2^-54, what the
+   series of a function adds to x is less than a quarter of the distance to the next double. */
+static int special_exp(double x, double *out) { return isinf(x) && (*out = x > 0 ? INFINITY : 0.0, 1); }
+
+static int special_expm1(double x, double *out) {
+    if (isinf(x)) return *out = x > 0 ? INFINITY : -1.0, 1;
+    return fabs(x) < 0x1p-54 && (*out = x, 1);
+}
+
+static int special_log(double x, double *out) {
+    return (x <= 0 || isinf(x)) && (*out = x > 0 ? x : x == 0 ? -INFINITY : NAN, 1);
+}
+
+static int special_log1p(double x, double *out) {
+    if (x <= -1 || isinf(x)) return *out = x > 0 ? x : x == -1 ? -INFINITY : NAN, 1;
+    return fabs(x) < 0x1p-54 && (*out = x, 1);
+}
+
+static int special_sin(double x, double *out) {
+    if (isinf(x)) return *out = NAN, 1;
+    return fabs(x) < 0x1p-27 && (*out = x, 1);
+}
+
+static int special_cos(double x, double *out) { return isinf(x) && (*out = NAN, 1); }
+
+static int special_atan(double x, double *out) {
+    if (isinf(x)) return *out = copysign(0x1.921fb54442d18p+0, x), 1;
+    return fabs(x) < 0x1p-27 && (*out = x, 1);
+}
+
+static int special_tanh(double x, double *out) {
+    if (fabs(x) > 20) return *out = copysign(1.0, x), 1;
+    return fabs(x) < 0x1p-27 && (*out = x, 1);
+}
+
+static int special_sigmoid(double x, double *out) { return isinf(x) && (*out = x > 0 ? 1.0 : 0.0, 1); }
+
+static int special_softplus(double x, double *out) { return isinf(x) && (*out = x > 0 ? x : 0.0, 1); }
+
+static int special_erf(double x, double *out) {
+    if (fabs(x) > 6) return *out = copysign(1.0, x), 1;
+    return x == 0 && (*out = x, 1);
+}
+
+#define SLOWLY(name, number, ...)                                            \
+    static double slow_##name(double x) {                                    \
+        double out;                                                          \
+        if (isnan(x)) return NAN;                                            \
+        if (special_##name(x, &out) || nearest_double(wide_##name(x), &out)) return out; \
+        return mg_ask_reference(MG_##number##_OF, x, 0.0);                   \
+    }
+MG_FUNCTIONS(SLOWLY)
 
 static int is_whole(double y) { return isfinite(y) && floor(y) == y; }
 
 static int is_odd(double y) { return is_whole(y) && floor(0.5 * y) != 0.5 * y; }
 
 /* As C has it: a power of 0, 1 or infinity, or to one of these, needs no computing. */
-static double pow_slowly(double x, double y) {
+static double slow_pow(double x, double y) {
     const double size = fabs(x), sign = signbit(x) && is_odd(y) ? -1.0 : 1.0;
     double out;
     if (y == 0 || x == 1) return 1.0;
@@ -253,7 +276,7 @@ static double pow_slowly(double x, double y) {
     if (isinf(y)) return (size > 1) == (y > 0) ? INFINITY : 0.0;
     if (x == 0 || isinf(x)) return (x == 0) == (y < 0) ? sign * INFINITY : sign * 0.0;
     if (x < 0 && !is_whole(y)) return NAN;
-    if (nearest_double(result(MG_POW_OF, size, y), &out)) return sign * out;
+    if (nearest_double(wide_pow(size, y), &out)) return sign * out;
     return mg_ask_reference(MG_POW_OF, x, y);
 }
 
@@ -261,7 +284,7 @@ static double pow_slowly(double x, double y) {
 #define FUNCTION(name, number, first, may_ask)                               \
     TARGET static double NAME(name)(double x) {                              \
         const double y = may_ask ? NAME(first)(x) : NAN;                     \
-        return isnan(y) ? slowly(MG_##number##_OF, x) : y;                   \
+        return isnan(y) ? slow_##name(x) : y;                                \
     }
 #define POWERS                                                               \
     TARGET static double NAME(pow)(double x, double y) {                     \
@@ -270,16 +293,16 @@ static double pow_slowly(double x, double y) {
             z = NAME(table_pow)(x, y);                                       \
             if (x < 0) z = is_odd(y) ? -z : is_whole(y) ? z : NAN;           \
         }                                                                    \
-        return isnan(z) ? pow_slowly(x, y) : z;                              \
+        return isnan(z) ? slow_pow(x, y) : z;                              \
     }                                                                        \
     TARGET static double NAME(cube)(double x) {                              \
         const double y = MG_BETWEEN(0x1p-300, x, 0x1p300) ? NAME(quick_cube)(x) : NAN; \
-        return isnan(y) ? pow_slowly(x, 3.0) : y;                            \
+        return isnan(y) ? slow_pow(x, 3.0) : y;                            \
     }                                                                        \
     TARGET static double NAME(inverse_square)(double x) {                    \
         const int may_ask = MG_BETWEEN(0x1p-300, x, 0x1p300);                \
         const double y = may_ask ? NAME(quick_inverse_square)(x) : NAN;      \
-        return isnan(y) ? pow_slowly(x, -2.0) : y;                           \
+        return isnan(y) ? slow_pow(x, -2.0) : y;                           \
     }
 
 #define TARGET

@@ -119,12 +119,25 @@ static void look_at_pair(worst *w, void ask(int, double, double), int f, double 
     note(w, derived_of_pair(f), seen.bound / fabs(seen.hi), x, y);
 }
 
+#define SPECIAL(name, number, ...) case MG_##number##_OF: return special_##name(x, out);
+static int is_special(int f, double x, double *out) {
+    if (isnan(x)) return 1;
+    switch (f) { MG_FUNCTIONS(SPECIAL) }
+    return 0;
+}
+
+#define RESULT(name, number, ...) case MG_##number##_OF: return wide_##name(x);
+static wide result(int f, double x, double y) {
+    switch (f) { MG_FUNCTIONS(RESULT) }
+    return wide_pow(x, y);
+}
+
 static void look_at_wide(worst *w, int f, double x, double y) {
     const int is_power = f >= MG_POW_OF;
     const double base = fabs(x), exponent = f == CUBE_OF ? 3.0 : f == INVERSE_SQUARE_OF ? -2.0 : y;
     double special;
-    if (is_power ? base == 1 || exponent == 0 : is_special((mg_function)f, x, &special)) return;
-    const wide z = is_power ? result(MG_POW_OF, base, exponent) : result((mg_function)f, x, y);
+    if (is_power ? base == 1 || exponent == 0 : is_special(f, x, &special)) return;
+    const wide z = is_power ? result(MG_POW_OF, base, exponent) : result(f, x, y);
     mpfr_set_ui_2exp(low, z.lo, z.exponent - 128, MPFR_RNDN);
     mpfr_set_ui_2exp(answer, z.hi, z.exponent - 64, MPFR_RNDN);
     mpfr_add(answer, answer, low, MPFR_RNDN);
