@@ -253,12 +253,16 @@ static int special_erf(double x, double *out) {
     return x == 0 && (*out = x, 1);
 }
 
-#define SLOWLY(name, number, ...)                                            \
-    static double slow_##name(double x) {                                    \
-        double out;                                                          \
-        if (isnan(x)) return NAN;                                            \
-        if (special_##name(x, &out) || nearest_double(wide_##name(x), &out)) return out; \
-        return mg_ask_reference(MG_##number##_OF, x, 0.0);                   \
+/* What decides where 128 bits do not. */
+#define UNDECIDED(exact, number, x, y) mg_ask_reference(MG_##number##_OF, x, y)
+
+#define SLOWLY(name, number, ...)                                               \
+    static double slow_##name(double x) {                                       \
+        double out;                                                             \
+        if (isnan(x)) return NAN;                                               \
+        if (special_##name(x, &out)) return out;                                \
+        const wide exact = wide_##name(x);                                      \
+        return nearest_double(exact, &out) ? out : UNDECIDED(exact, number, x, 0.0); \
     }
 MG_FUNCTIONS(SLOWLY)
 
@@ -276,8 +280,9 @@ static double slow_pow(double x, double y) {
     if (isinf(y)) return (size > 1) == (y > 0) ? INFINITY : 0.0;
     if (x == 0 || isinf(x)) return (x == 0) == (y < 0) ? sign * INFINITY : sign * 0.0;
     if (x < 0 && !is_whole(y)) return NAN;
-    if (nearest_double(wide_pow(size, y), &out)) return sign * out;
-    return mg_ask_reference(MG_POW_OF, x, y);
+    wide exact = wide_pow(size, y);
+    exact.negative = sign < 0;
+    return nearest_double(exact, &out) ? out : UNDECIDED(exact, POW, x, y);
 }
 
 /* With the first answers for one kind of CPU. */
@@ -286,7 +291,7 @@ static double slow_pow(double x, double y) {
         const double y = may_ask ? NAME(first)(x) : NAN;                     \
         return isnan(y) ? slow_##name(x) : y;                                \
     }
-#define POWERS                                                               \
+#define POW_FUNCTION                                                         \
     TARGET static double NAME(pow)(double x, double y) {                     \
         double z = NAN;                                                      \
         if (MG_BETWEEN(0x1p-1022, x, INFINITY) && MG_BETWEEN(0x1p-100, y, 1000)) { \
@@ -294,16 +299,19 @@ static double slow_pow(double x, double y) {
             if (x < 0) z = is_odd(y) ? -z : is_whole(y) ? z : NAN;           \
         }                                                                    \
         return isnan(z) ? slow_pow(x, y) : z;                              \
-    }                                                                        \
+    }
+#define CUBE_FUNCTION                                                        \
     TARGET static double NAME(cube)(double x) {                              \
         const double y = MG_BETWEEN(0x1p-300, x, 0x1p300) ? NAME(quick_cube)(x) : NAN; \
         return isnan(y) ? slow_pow(x, 3.0) : y;                            \
-    }                                                                        \
+    }
+#define INVERSE_SQUARE_FUNCTION                                              \
     TARGET static double NAME(inverse_square)(double x) {                    \
         const int may_ask = MG_BETWEEN(0x1p-300, x, 0x1p300);                \
         const double y = may_ask ? NAME(quick_inverse_square)(x) : NAN;      \
         return isnan(y) ? slow_pow(x, -2.0) : y;                           \
     }
+#define POWERS POW_FUNCTION CUBE_FUNCTION INVERSE_SQUARE_FUNCTION
 
 #define TARGET
 #define NAME(name) name##_plain
