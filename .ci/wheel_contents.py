@@ -1,8 +1,8 @@
 """Check what an sdist and the wheel built from it hold: wheel_contents.py SDIST WHEEL.
 
 The sdist must build and be tested by itself. The wheel must hold both packages as the sdist has
-them, with an extension module for each .pyx file in place of the Cython and C sources, but for the
-headers that other extensions include, and nothing else.
+them, with an extension module for each .pyx file in place of the Cython and C sources, but for what
+other extensions include and native code is made of, and nothing else.
 """
 
 import sys
@@ -12,7 +12,12 @@ from pathlib import PurePosixPath
 
 PACKAGES = ("micrograd_fast", "micrograd_ref")
 SOURCES = (".pyx", ".pxi", ".c", ".h")
-INCLUDED = ("ieee.h", "operations.h", "rounded.h")  # by engine.pxd, which other extensions cimport
+INCLUDED = (
+    *("ieee.h", "operations.h", "rounded.h"),  # by engine.pxd, which other extensions cimport
+    # And these by Tape.to_c.
+    *("erf_table.h", "native.h", "pairs.h", "quick.h", "rounded.c", "scalar.h", "scalar_tables.h"),
+    *("wave_table.h", "wide.h"),
+)
 NEEDED = (
     "LICENSE",
     "README.md",

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from typing_extensions import disjoint_base
+from typing_extensions import Self, disjoint_base
 
 from .engine import Value
 
@@ -95,6 +95,30 @@ class Tape:
         """The gradient with respect to the inputs, in the shape of the rows of the last forward.
 
         Raises ValueError if there was no backward since.
+        """
+
+    def compile(self) -> Self:
+        """Let the C compiler of this machine make native code of this Tape, and use it from now on.
+
+        The compiler is $CC, else cc, gcc, clang, or that of the package ziglang. It gets what to_c
+        writes, and makes vectors for this CPU. Results, errors and interrupts are as before, to the
+        last bit. What is written on the way lies in a private temporary folder, which is removed.
+        A pickle holds the Tape as it was recorded. micrograd_ref compiles nothing.
+        Returns the Tape.
+        Raises RuntimeError if there is no compiler or it fails, if the Tape is too large for it, or
+        if another thread is using the Tape.
+        Cost: seconds, and for thousands of operations up to a minute.
+        """
+
+    def to_c(self, name: str = "tape") -> str:
+        """C99 that computes and differentiates rows: the functions NAME_forward and NAME_backward.
+
+        It needs nothing but the C library's arithmetic: the functions that it uses are in it. It
+        allocates nothing and keeps nothing. How they are called, what the order of their numbers
+        is, and with which flags to compile them, is said at its beginning. The bits are those of
+        the Tape, wherever 128 bits decide how to round.
+        Raises ValueError if name is no identifier of C.
+        Cost: proportional to the number of operands.
         """
 
     def __len__(self) -> int: ...

@@ -37,13 +37,14 @@ include "kernels.pxi"  # the loops in C, and the choice among them
 include "rows.pxi"  # arrays from and for a user
 include "program.pxi"  # a program, and how it runs over blocks of rows
 include "layers.pxi"  # dots over the same slots that become one instruction
+include "native.pxi"  # a program by a C compiler
 include "recording.pxi"  # a graph as numbers
 include "fusion.pxi"  # chains that become one dot or sum
 
 
 @cython.binding(False)  # else a method would take anything for self
 @cython.auto_pickle(False)
-cdef class Tape(Replay):
+cdef class Tape(Native):
     """A graph recorded once, to evaluate and differentiate over many rows of inputs.
 
     output: the Value to compute, or a sequence of them.
@@ -172,6 +173,41 @@ cdef class Tape(Replay):
             raise ValueError("input_grad needs a backward after the last forward")
         return self.gradient
 
+    def compile(self):
+        """Let the C compiler of this machine make native code of this Tape, and use it from now on.
+
+        The compiler is $CC, else cc, gcc, clang, or that of the package ziglang. It gets what to_c
+        writes, and makes vectors for this CPU. Results, errors and interrupts are as before, to the
+        last bit. What is written on the way lies in a private temporary folder, which is removed.
+        A pickle holds the Tape as it was recorded. micrograd_ref compiles nothing.
+        Returns the Tape.
+        Raises RuntimeError if there is no compiler or it fails, if the Tape is too large for it, or
+        if another thread is using the Tape.
+        Cost: seconds, and for thousands of operations up to a minute.
+        """
+        self.acquire()
+        try:
+            if self.library is None:
+                self.compile_program(len(self._parameters))
+        finally:
+            self.busy = False
+        return self
+
+    def to_c(self, name="tape"):
+        """C99 that computes and differentiates rows: the functions NAME_forward and NAME_backward.
+
+        It needs nothing but the C library's arithmetic: the functions that it uses are in it. It
+        allocates nothing and keeps nothing. How they are called, what the order of their numbers
+        is, and with which flags to compile them, is said at its beginning. The bits are those of
+        the Tape, wherever 128 bits decide how to round.
+        Raises ValueError if name is no identifier of C.
+        Cost: proportional to the number of operands.
+        """
+        from micrograd_ref.native import to_c
+
+        self.check_recorded()
+        return to_c(self.listing(len(self._parameters)), name)
+
     def __len__(self):
         return self.program.length
 
@@ -217,9 +253,13 @@ cdef class Tape(Replay):
         lead = (rows,) if self.many else ()
         return lead if self.single else (*lead, self.output_count)
 
-    cdef int acquire(self) except -1:
+    cdef int check_recorded(self) except -1:
         if self.program.code == NULL:
             raise ValueError("this Tape is not recorded yet: Tape.__init__ has not run")
+        return 0
+
+    cdef int acquire(self) except -1:
+        self.check_recorded()
         if self.busy:
             raise RuntimeError("this Tape is in use by another thread: give each thread its own")
         self.busy = True
@@ -256,8 +296,9 @@ cdef class Tape(Replay):
         cdef PyObject** parameters = tuple_items(self._parameters)
         self.rows = self.gradient = None
         self.current = -1
-        self.make_plan()
-        self.reserve(table.rows)
+        if self.library is None:
+            self.make_plan()
+        self.reserve(table.rows if self.library is None else 0)
         memcpy(self.block.shared, self.constants, self.program.constants * sizeof(double))
         memcpy(
             self.block.shared + self.shared_count, self.inverses,
@@ -267,7 +308,8 @@ cdef class Tape(Replay):
             self.block.shared[self.program.constants + i] = (<Value>parameters[i])._data
         if is_detecting():
             self.check(table, NULL, False)
-        self.run_forward(False)
+        if self.library is None:
+            self.run_forward(False)
         self.row_count, self.many = table.rows, many
         if self.is_long(table.rows):
             with nogil:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .anomaly import checked_step, label_of
 from .engine import Value, apply
 from .operations import Operation
+from .writing import Listing, Step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,6 +90,24 @@ class Program(NamedTuple):
                 for slot, gradient in instruction.gradients(shared, read):
                     shared[slot] += gradient
         return [[grad[slot] for slot in self.input_slots] for grad in grads]
+
+    def listing(self) -> Listing:
+        """The instructions as native code is made of them, with the numbers of both packages."""
+        number: dict[int, int | float] = dict(self.constants)
+        number |= {slot: i for i, slot in enumerate(self.input_slots)}
+        number |= {slot: ~i for i, slot in enumerate(self.parameter_slots)}
+        varying, shared = len(self.inputs), len(self.parameters)
+        steps = []
+        for operation, out, operands in self.instructions:
+            if self.varying[out]:
+                number[out], varying = varying, varying + 1
+            else:
+                number[out], shared = ~shared, shared + 1
+            k = operation.exponent
+            name = operation.name if k is None else "**k"
+            steps.append(Step(name, int(number[out]), tuple(number[x] for x in operands), k))
+        outputs = [number[slot] for slot in self.outputs]
+        return Listing(len(self.inputs), len(self.parameters), steps, outputs)
 
     def replay(self, read: list[float], row: NDArray[np.float64], seeds: Sequence[float]) -> None:
         """Evaluate a row as an eager graph, and differentiate it if there are seeds."""

@@ -193,12 +193,11 @@ class Tape(Fields):
 
     @contextmanager
     def _alone(self) -> Iterator[Program]:
-        if self._program is None:
-            raise ValueError("this Tape is not recorded yet: Tape.__init__ has not run")
+        program = self._recorded()
         if not self._lock.acquire(blocking=False):
             raise RuntimeError("this Tape is in use by another thread: give each thread its own")
         try:
-            yield self._program
+            yield program
         finally:
             self._lock.release()
 
@@ -224,6 +223,40 @@ class Tape(Fields):
         if self._input_grad is None:
             raise ValueError("input_grad needs a backward after the last forward")
         return self._input_grad
+
+    def compile(self) -> Self:
+        """Let the C compiler of this machine make native code of this Tape, and use it from now on.
+
+        The compiler is $CC, else cc, gcc, clang, or that of the package ziglang. It gets what to_c
+        writes, and makes vectors for this CPU. Results, errors and interrupts are as before, to the
+        last bit. What is written on the way lies in a private temporary folder, which is removed.
+        A pickle holds the Tape as it was recorded. micrograd_ref compiles nothing.
+        Returns the Tape.
+        Raises RuntimeError if there is no compiler or it fails, if the Tape is too large for it, or
+        if another thread is using the Tape.
+        Cost: seconds, and for thousands of operations up to a minute.
+        """
+        with self._alone():
+            return self
+
+    def to_c(self, name: str = "tape") -> str:
+        """C99 that computes and differentiates rows: the functions NAME_forward and NAME_backward.
+
+        It needs nothing but the C library's arithmetic: the functions that it uses are in it. It
+        allocates nothing and keeps nothing. How they are called, what the order of their numbers
+        is, and with which flags to compile them, is said at its beginning. The bits are those of
+        the Tape, wherever 128 bits decide how to round.
+        Raises ValueError if name is no identifier of C.
+        Cost: proportional to the number of operands.
+        """
+        from .native import to_c
+
+        return to_c(self._recorded().listing(), name)
+
+    def _recorded(self) -> Program:
+        if self._program is None:
+            raise ValueError("this Tape is not recorded yet: Tape.__init__ has not run")
+        return self._program
 
     def __len__(self) -> int:
         return len(self._program.instructions) if self._program else 0

@@ -102,12 +102,18 @@ def replay(w, t):
 
 
 @of_a_tape
+def compile(w, t):
+    return f"{t}.compile()"
+
+
+@of_a_tape
 def ask_tape(w, t):
     return w.rng.choice(
         (
             f"{w.new('r')} = {t}.input_grad",
             f"{w.new('r')} = len({t}), repr({t}), len({t}.inputs)",
             f"{w.new('r')} = {t}.parameters",
+            f"{w.new('r')} = {t}.to_c({w.rng.choice(('', repr('net'), repr('a b')))})",
             f"for p in {t}.parameters: p.data *= 0.9; p.grad = 0",
             f"{t}.forward({w.rng.choice(BAD)})",
             f"{t}.backward({w.rng.choice(BAD)})",
