@@ -11,7 +11,7 @@ import numpy as np
 from .measure import Task, Workload, each
 from .readme import A, B, differentiated, graph, with_values
 from .scalars import scalars
-from .tape_rows import replayed
+from .tape_rows import NOTES, replayed
 
 
 def tape(mg):
@@ -19,9 +19,11 @@ def tape(mg):
     return Task(replayed(mg, program, np.array([A, B])), note="recorded once")
 
 
-def tape_buffer(mg):
+def tape_buffer(mg, is_compiled=False):
     a, b = inputs = mg.Value(0.0), mg.Value(0.0)
     recorded = mg.Tape(graph(a, b, relu=mg.Value.relu), inputs)
+    if is_compiled:
+        recorded.compile()
     row, value, grads = np.array([A, B]), np.empty(()), np.empty(2)
 
     def run():
@@ -29,7 +31,11 @@ def tape_buffer(mg):
         recorded.backward(None, grads)
         return value, grads
 
-    return Task(run, note="recorded once, reads and writes fixed arrays")
+    return Task(run, note=f"{NOTES[is_compiled]}, reads and writes fixed arrays")
+
+
+def compiled_buffer(mg):
+    return tape_buffer(mg, is_compiled=True)
 
 
 def jax_array(jax):
@@ -62,6 +68,7 @@ def casadi_buffer(casadi):
 CONTESTANTS = [
     *each(["micrograd_fast", "micrograd_ref"], tape),
     *each(["micrograd_fast, buffer", "micrograd_ref, buffer"], tape_buffer),
+    ("micrograd_fast, compiled", compiled_buffer),
     *each(["micrograd_fast, eager", "micrograd_ref, eager", "micrograd"], with_values),
     ("minigrad", "computes another value for this graph"),
     ("jax.jit", differentiated, "record", "compiled once"),

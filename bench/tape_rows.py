@@ -10,6 +10,8 @@ import numpy as np
 from .measure import Task, Workload, each
 from .scalars import CHECKED, scalars
 
+NOTES = ["recorded once", "recorded and compiled once"]
+
 
 def graph(a, b):
     c = a + b
@@ -34,10 +36,12 @@ def task(run, rows, note=""):
     return Task(run, [numbers[:CHECKED] for numbers in run()], units=rows, note=note)
 
 
-def replayed(mg, graph, rows):
+def replayed(mg, graph, rows, is_compiled=False):
     """A function that gives the values and the gradients of a graph of a and b, recorded once."""
     a, b = inputs = mg.Value(0.0), mg.Value(0.0)
     recorded = mg.Tape(graph(a, b), inputs)
+    if is_compiled:
+        recorded.compile()
 
     def run():
         values = recorded.forward(rows)
@@ -47,11 +51,15 @@ def replayed(mg, graph, rows):
     return run
 
 
-def tape(mg, rows):
-    run = replayed(mg, graph, points(rows))
+def tape(mg, rows, is_compiled=False):
+    run = replayed(mg, graph, points(rows), is_compiled)
     values, grads = run()
     result = [numbers[:CHECKED] for numbers in (values, *grads.T)]
-    return Task(run, result, units=rows, note="recorded once")
+    return Task(run, result, units=rows, note=NOTES[is_compiled])
+
+
+def compiled_tape(mg, rows):
+    return tape(mg, rows, is_compiled=True)
 
 
 def row_by_row(differentiate, rows):
@@ -160,6 +168,7 @@ def casadi_map(casadi, rows):
 
 CONTESTANTS = [
     ("micrograd_fast", tape, 100_000),
+    ("micrograd_fast, compiled", compiled_tape, 100_000),
     ("micrograd_fast, eager", with_values, 10_000),
     ("micrograd_ref", tape, 1_000),
     ("numpy, by hand", numpy_by_hand, 100_000),
