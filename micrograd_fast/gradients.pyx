@@ -3,7 +3,7 @@
 
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.stdint cimport uint32_t, uint64_t
@@ -37,7 +37,7 @@ cdef struct Node:
     PyObject* gradient  # owned; NULL until it has got all its terms
     PyObject* shared  # a gradient that is the only term so far, owned; else NULL
     PyObject** block  # of the dot that the gradient will be: zero and the terms; owned
-    double data  # of that dot
+    double data  # of that dot; at first, while the grad of node holds a number, that grad
     uint32_t most  # terms that there may be
     uint32_t count  # of terms in the block
     int flags  # of what the block holds
@@ -52,10 +52,10 @@ cdef class Gradients:
     cdef Stack order
     cdef Node* nodes  # the inputs, then those in order with an operand that is wanted
     cdef uint32_t count
+    cdef uint32_t* inputs  # their numbers; behind nodes, in the same memory, as are
     cdef uint32_t* numbers  # for each of order those of its operands and its own, or NONE alone
     cdef uint32_t* end
     cdef uint32_t root  # the output's
-    cdef uint32_t* inputs  # their numbers
     cdef Value zero, one
 
     def __cinit__(self):
@@ -72,15 +72,12 @@ cdef class Gradients:
                 release_block(node.block, 1 + 2 * <size_t>node.count)
         stack_free(&self.order)
         PyMem_Free(self.nodes)
-        PyMem_Free(self.numbers)
-        PyMem_Free(self.inputs)
 
     cdef int read(self, Value output, list inputs) except -1:
         """Number the nodes whose gradients are wanted."""
         cdef PyObject* root = <PyObject*>output
         cdef size_t i, most, held = 0
         cdef Value node
-        cdef double* grads = NULL
         topological_order(&root, 1, False, &self.order)
         for i in range(self.order.size):
             node = <Value>self.order.items[i]
@@ -89,22 +86,22 @@ cdef class Gradients:
         most = self.order.size + <size_t>len(inputs)
         if most >= NONE:
             raise OverflowError(f"gradient takes up to {NONE} nodes, got {most}")
-        self.nodes = <Node*>PyMem_Calloc(most, sizeof(Node))
-        self.numbers = <uint32_t*>PyMem_Malloc((self.order.size + held) * sizeof(uint32_t))
-        self.inputs = <uint32_t*>PyMem_Malloc(len(inputs) * sizeof(uint32_t))
-        if self.nodes != NULL and self.numbers != NULL and self.inputs != NULL:
-            grads = <double*>PyMem_Malloc(most * sizeof(double))
-        if grads == NULL:
+        self.nodes = <Node*>PyMem_Calloc(
+            1, most * (sizeof(Node) + sizeof(uint32_t)) + held * sizeof(uint32_t)
+        )
+        if self.nodes == NULL:
             raise MemoryError
-        self.number(inputs, grads)
+        self.inputs = <uint32_t*>(self.nodes + most)
+        self.numbers = self.inputs + len(inputs)
+        self.number(inputs)
         self.root = self.number_of(root)
         for i in range(self.count):  # no Python has run until the grads are back
-            (<Value>self.nodes[i].node)._grad = grads[i]
-        PyMem_Free(grads)
+            (<Value>self.nodes[i].node)._grad = self.nodes[i].data
+            self.nodes[i].data = 0.0
         self.zero, self.one = constant_of(0.0), constant_of(1.0)
         return 0
 
-    cdef void number(self, list inputs, double* grads) noexcept:
+    cdef void number(self, list inputs) noexcept:
         """Fill nodes and numbers. From here on, a grad may hold the number of its node."""
         cdef size_t i, k
         cdef uint32_t* numbers = self.numbers
@@ -112,7 +109,7 @@ cdef class Gradients:
         cdef Value value
         cdef bint is_wanted
         for i in range(<size_t>len(inputs)):
-            self.inputs[i] = self.numbered(<PyObject*>inputs[i], grads)
+            self.inputs[i] = self.numbered(<PyObject*>inputs[i])
         for i in range(self.order.size):
             value = <Value>self.order.items[i]
             held = operands(value)
@@ -124,11 +121,11 @@ cdef class Gradients:
                     is_wanted = True
             if is_wanted:
                 numbers += value.count
-            numbers[0] = self.numbered(<PyObject*>value, grads) if is_wanted else NONE
+            numbers[0] = self.numbered(<PyObject*>value) if is_wanted else NONE
             numbers += 1
         self.end = numbers
 
-    cdef inline uint32_t numbered(self, PyObject* node, double* grads) noexcept:
+    cdef inline uint32_t numbered(self, PyObject* node) noexcept:
         """The number of a node, a new one if it has none."""
         cdef uint32_t own = self.number_of(node)
         cdef uint64_t bits
@@ -136,7 +133,7 @@ cdef class Gradients:
             own = self.count
             self.count += 1
             self.nodes[own].node = node
-            grads[own] = (<Value>node)._grad
+            self.nodes[own].data = (<Value>node)._grad
             bits = NUMBERED | own
             memcpy(&(<Value>node)._grad, &bits, sizeof(bits))
         return own

@@ -211,16 +211,18 @@ def test_each_row_of_a_tape_has_its_own_norm(mg):
     assert tape.input_grad[0] == pytest.approx([0.6, 0.8], rel=1e-15)
 
 
-# Edges: the first and second derivative, as PyTorch has them unless it says so.
+# Edges: the first and second derivative, as PyTorch 2.13 has them unless it says so.
 
 EDGES = {
     "relu at 0": (lambda mg, x: x.relu(), 0.0, [0.0, 0.0]),
     "abs at 0": (lambda mg, x: abs(x), 0.0, [0.0, 0.0]),
     "abs below 0": (lambda mg, x: abs(x), -2.0, [-1.0, 0.0]),
+    # PyTorch has 0 and 0; here nan stays nan.
     "abs of nan": (lambda mg, x: abs(x), math.nan, [math.nan, math.nan]),
     "sqrt at 0": (lambda mg, x: x.sqrt(), 0.0, [math.inf, -math.inf]),
     "square at 0": (lambda mg, x: x**2, 0.0, [0.0, 2.0]),
     "cube at 0": (lambda mg, x: x**3, 0.0, [0.0, 0.0]),
+    # PyTorch has no second derivative of what is constant.
     "to the power of 0 at 0": (lambda mg, x: x**0, 0.0, [0.0, 0.0]),
     "to the power of 1 at 0": (lambda mg, x: x**1, 0.0, [1.0, 0.0]),
     "root by a power at 0": (lambda mg, x: x**0.5, 0.0, [math.inf, -math.inf]),

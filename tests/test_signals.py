@@ -72,6 +72,44 @@ def test_backward_can_be_interrupted_anywhere():
     assert done.stdout.splitlines() == ["stopped"] * 6 + ["1 4000001.0", "2 4000001.0"]
 
 
+GRADIENT = """
+import signal, time
+import micrograd_fast as mg
+
+a, one = mg.Value(1.0), mg.Value(1.0)
+a.grad = 3.0
+out = a
+for _ in range(1_000_000):
+    out = out * one
+
+def seconds():
+    started = time.process_time()
+    found = mg.gradient(out, [a])
+    assert found[0].data == 1.0
+    return time.process_time() - started
+
+whole = min(seconds() for _ in range(3))
+signal.signal(signal.SIGPROF, signal.default_int_handler)
+for part in (0.1, 0.3, 0.5):
+    try:
+        signal.setitimer(signal.ITIMER_PROF, part * whole)
+        mg.gradient(out, [a])
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        print("too late")
+    except KeyboardInterrupt:
+        print("stopped", a.grad)
+    seconds()
+"""
+
+
+@needs_timer
+def test_gradient_can_be_interrupted_and_called_again():
+    command = [sys.executable, "-c", GRADIENT]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["stopped 3.0"] * 3
+
+
 @needs_timer
 def test_signals_are_seen_within_a_block_of_rows(mg):
     x, w = mg.Value(0.0), mg.Value(1.25)
