@@ -145,7 +145,9 @@ TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
 
 /* In a loop, a function is its first answer, and nan stands for one that this leaves open: there the
    formula is computed again, with care. Whether a formula has a function is seen in its text, by
-   the compiler, but for the powers that are exact without one. */
+   the compiler, but for the powers that are exact without one. Where no fused multiply-add makes
+   the first answers short, the whole functions are quicker: they look into tables. */
+#ifdef HAS_FMA
 #define mg_exp NAME(quick_exp)
 #define mg_expm1 NAME(quick_expm1)
 #define mg_log NAME(quick_log)
@@ -159,6 +161,7 @@ TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
 #define mg_erf NAME(quick_erf)
 #define mg_pow NAME(quick_pow)
 #define mg_power(x, k) NAME(quick_power)(is_known, x, k)
+#endif
 #define TEXT(...) #__VA_ARGS__
 #define MAY_BE_OPEN(...) (strstr(TEXT(__VA_ARGS__), "quick_") && !is_exact)
 
