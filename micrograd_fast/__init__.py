@@ -14,7 +14,9 @@ backend = os.environ.get("MICROGRAD_BACKEND", "fast")
 if backend not in ("fast", "ref"):
     raise ImportError(f"MICROGRAD_BACKEND must be 'fast' or 'ref', got {backend!r}")
 
-_rooms = "engine gradients derivatives losses nn optim tape graph checks parallel arrays plot"
+_rooms = (
+    "engine functions gradients derivatives losses nn optim tape graph checks parallel arrays plot"
+)
 for _room in _rooms.split():
     if backend == "ref":
         _module = importlib.import_module(f"micrograd_ref.{_room}")
@@ -37,6 +39,7 @@ from micrograd_fast import arrays as arrays
 from micrograd_fast import checks as checks
 from micrograd_fast import derivatives as derivatives
 from micrograd_fast import engine as engine
+from micrograd_fast import functions as functions
 from micrograd_fast import gradients as gradients
 from micrograd_fast import graph as graph
 from micrograd_fast import losses as losses
@@ -48,19 +51,9 @@ from micrograd_fast import tape as tape
 from micrograd_fast.arrays import array, data, grad
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
 from micrograd_fast.derivatives import hessian, hvp, jacobian
-from micrograd_fast.engine import (
-    Value,
-    detect_anomaly,
-    dot,
-    larger,
-    maximum,
-    minimum,
-    norm,
-    sign,
-    smaller,
-    where,
-)
-from micrograd_fast.engine import sum as sum
+from micrograd_fast.engine import Value, detect_anomaly
+from micrograd_fast.functions import dot, larger, maximum, minimum, norm, sign, smaller, where
+from micrograd_fast.functions import sum as sum
 from micrograd_fast.gradients import gradient
 from micrograd_fast.graph import draw_dot, trace
 from micrograd_fast.losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax

@@ -7,6 +7,7 @@ from . import arrays as arrays
 from . import checks as checks
 from . import derivatives as derivatives
 from . import engine as engine
+from . import functions as functions
 from . import gradients as gradients
 from . import graph as graph
 from . import losses as losses
@@ -18,19 +19,9 @@ from . import tape as tape
 from .arrays import array, data, grad
 from .checks import GradCheck, crosscheck, gradcheck
 from .derivatives import hessian, hvp, jacobian
-from .engine import (
-    Value,
-    detect_anomaly,
-    dot,
-    larger,
-    maximum,
-    minimum,
-    norm,
-    sign,
-    smaller,
-    where,
-)
-from .engine import sum as sum
+from .engine import Value, detect_anomaly
+from .functions import dot, larger, maximum, minimum, norm, sign, smaller, where
+from .functions import sum as sum
 from .gradients import gradient
 from .graph import draw_dot, trace
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax

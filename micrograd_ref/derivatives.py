@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from micrograd_ref.checking import is_array, list_of_values, sequence
 from micrograd_ref.order import topological_order
 
-from .engine import Value, dot, values
+from .engine import Value, values
+from .functions import dot
 from .gradients import gradient
 
 if TYPE_CHECKING:

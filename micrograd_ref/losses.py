@@ -12,7 +12,8 @@ from typing import Any
 
 from micrograd_ref.checking import sequence
 
-from .engine import Value, dot, maximum, sum, values
+from .engine import Value, values
+from .functions import dot, maximum, sum
 
 __all__ = ["binary_cross_entropy", "cross_entropy", "hinge", "mse", "softmax"]
 

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from . import saving
 from .checking import sequence
-from .engine import Value, dot, values
+from .engine import Value, values
+from .functions import dot
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
 from .node import is_value
 

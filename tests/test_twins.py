@@ -28,7 +28,7 @@ def twins(room):
 
 def public(module):
     """The names that a module is for: __all__, and the sum that a star import must not bring."""
-    return sorted({*module.__all__, *({"sum"} & vars(module).keys())})
+    return sorted([*module.__all__, *(["sum"] if "dot" in module.__all__ else [])])
 
 
 def signature(x, bound=0):
