@@ -267,7 +267,7 @@ class Code:
             invoked.append(macro if name == "pow" else f"{macro}({name})")
         text = kernels.needed(names)
         constants = [
-            f"#define {name} {text}" for name, text in kernels.constants().items() if name in body
+            f"#define {name} {x}" for name, x in kernels.constants().items() if name in body
         ]
         found = ["\n".join(constants)] if constants else []
         found.append(text)
@@ -404,7 +404,6 @@ class Code:
 
     def define(self, declaration: str, lines: list[str]) -> str:
         """A function, static or of a shared library. Names it does not use are no error."""
-        words = set(kernels.IDENTIFIER.findall("\n".join(lines)))
         kept = []
         for line in lines:
             declared = re.match(r"(?:const )?(?:double|size_t|int) \*?(?:restrict )?(\w+) =", line)
