@@ -43,7 +43,9 @@ typedef double mg_lanes;
 /* No row reads what another wrote. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* where no vectors can be made */
-#define MG_EACH(i, m) _Pragma("clang loop vectorize(assume_safety)") for (size_t i = 0; i < (m); i++)
+#define MG_EACH(i, m)                               \
+    _Pragma("clang loop vectorize(assume_safety)") \
+    for (size_t i = 0; i < (m); i++)
 #elif defined(__GNUC__)
 #define MG_EACH(i, m) _Pragma("GCC ivdep") for (size_t i = 0; i < (m); i++)
 #else
@@ -51,8 +53,8 @@ typedef double mg_lanes;
 #endif
 
 /* Row i of a block goes into partial sum i % 8, and this is the sum of these. */
-#define MG_TOTAL(s)                                                                            \
-    (MG_ROWS == 1 ? (s)[0] : (((s)[0] + (s)[4]) + ((s)[2] + (s)[6])) + (((s)[1] + (s)[5]) + ((s)[3] + (s)[7])))
+#define MG_TOTAL(s) \
+    ((((s)[0] + (s)[4]) + ((s)[2] + (s)[6])) + (((s)[1] + (s)[5]) + ((s)[3] + (s)[7])))
 
 #if MG_LANES == 8
 /* The same of a vector. */
@@ -92,9 +94,6 @@ MG_NOINLINE double total_of_rows(size_t n, const double *x) {
 }
 
 #define MG_TOTAL_OF_ROWS(n, x) (MG_ROWS == 1 ? 0.0 + (x)[0] : total_of_rows(n, x))
-
-
-
 
 /* Up to m, which is a multiple of that, as compilers may know. */
 #define MG_EACH_EIGHT(i, m) MG_EACH(i, MG_ROWS == 1 ? 1 : (m) / 8 * 8)
@@ -153,9 +152,9 @@ MG_NOINLINE void add_gradients(
             parameter_grads[run->first + i] += ds[run->place + i];
 }
 
-/* Rows with what the first answers of quick.h leave open made up for. As many functions as `count`. */
+/* Rows with what the first answers of quick.h leave open made up for: `count` times m of them. */
 #define MG_ROWS_OF(name)                                                                        \
-    MG_NOINLINE void rows_##name(size_t count, size_t m, const double *x, double *out) {             \
+    MG_NOINLINE void rows_##name(size_t count, size_t m, const double *x, double *out) {        \
         if (MG_ROWS == 1) m = count, count = 1;                                                 \
         for (; count; count--, x += MG_ROWS, out += MG_ROWS) {                                  \
             int open = 0;                                                                       \
@@ -168,7 +167,7 @@ MG_NOINLINE void add_gradients(
     }
 
 #define MG_ROWS_OF_POW                                                                          \
-    MG_NOINLINE void rows_pow(size_t m, const double *x, const double *y, double *out) {             \
+    MG_NOINLINE void rows_pow(size_t m, const double *x, const double *y, double *out) {        \
         int open = 0;                                                                           \
         MG_EACH(i, m) out[i] = quick_pow_plain(x[i], y[i]);                                     \
         for (size_t i = 0; i < m; i++) open |= out[i] != out[i];                                \
@@ -181,9 +180,12 @@ MG_NOINLINE void add_gradients(
 MG_NOINLINE void layer(
     size_t m, size_t inputs, size_t neurons, const double *x, const double *w, const double *start,
     size_t stride, double *out) {
-    for (size_t j = 0; j < neurons / 4 * 4; j += 4, w += 4 * inputs, start += 4 * stride, out += 4 * MG_ROWS) {
+    const size_t fours = neurons / 4 * 4;
+    for (size_t j = 0; j < fours;
+         j += 4, w += 4 * inputs, start += 4 * stride, out += 4 * MG_ROWS) {
         const double *w1 = w + inputs, *w2 = w1 + inputs, *w3 = w2 + inputs;
-        const double s0 = start[0], s1 = start[stride], s2 = start[2 * stride], s3 = start[3 * stride];
+        const double s0 = start[0], s1 = start[stride];
+        const double s2 = start[2 * stride], s3 = start[3 * stride];
         if (MG_ROWS == 1) {
             double a0 = s0, a1 = s1, a2 = s2, a3 = s3;
             for (size_t k = 0; k < inputs; k++) {
@@ -211,7 +213,7 @@ MG_NOINLINE void layer(
             MG_AT(out, 3 * MG_ROWS + i) = a3;
         }
     }
-    for (size_t j = neurons / 4 * 4; j < neurons; j++, w += inputs, start += stride, out += MG_ROWS) {
+    for (size_t j = fours; j < neurons; j++, w += inputs, start += stride, out += MG_ROWS) {
         if (MG_ROWS == 1) {
             double a = start[0];
             for (size_t k = 0; k < inputs; k++) a = a + x[k] * w[k];
@@ -309,8 +311,8 @@ MG_NOINLINE void layer_to_weights(
 #endif
 }
 
-/* All that a layer passes on. `first` says that dx has nothing yet; dstart is NULL where its results
-   start with a constant. */
+/* All that a layer passes on. `first` says that dx has nothing yet; dstart is NULL where its
+   results start with a constant. */
 MG_NOINLINE void layer_gradients(
     size_t m, size_t n, size_t inputs, size_t neurons, int first, const double *restrict x,
     const double *restrict w, const double *restrict g, double *restrict dx, double *restrict dw,
@@ -350,8 +352,8 @@ MG_NOINLINE void dot_of_numbers_gradients(
 /* A function has no reference to ask. */
 #define UNDECIDED(exact, number, x, y) to_even(exact)
 
-/* What lies as near to the middle of two doubles as 128 bits can tell: the even one of them. Of a power,
-   that is right, if it lies in the very middle. */
+/* What lies as near to the middle of two doubles as 128 bits can tell: the even one of them. Of a
+   power, that is right, if it lies in the very middle. */
 static double to_even(wide x) {
     const wide little = scaled(x, x.exponent >= -1021 ? -61 : -8 - (x.exponent + 1074));
     double below = 0.0, above = 0.0;
