@@ -110,6 +110,10 @@ class Writer:
         lie behind each other."""
         return self.packed.setdefault(i, len(self.packed))
 
+    def gradient(self, x: int | float) -> str:
+        """That of a result or an operand: a row, or one number."""
+        return f"d{x}" if x >= 0 else f"ds[{self.place(~int(x))}]"
+
     def new(self) -> str:
         self.temporaries += 1
         return f"t{self.temporaries - 1}"
@@ -161,9 +165,9 @@ class Writer:
         if isinstance(x, float):
             return
         if x < 0:
-            self.put("sum", f"ds[{self.place(~x)}]", gradient)
+            self.put("sum", self.gradient(x), gradient)
         else:
-            name = f"d{x}"
+            name = self.gradient(x)
             self.put("add" if name in self.touched else "set", name, self.first(name, gradient))
 
     def first(self, name: str, gradient: str) -> str:
@@ -186,7 +190,7 @@ class Writer:
         if step.exponent is not None:
             names["k"] = number(step.exponent)
         names["out"] = self.operand(step.out)
-        names["g"] = f"d{step.out}" if step.out >= 0 else f"ds[{self.place(~step.out)}]"
+        names["g"] = self.gradient(step.out)
         return substituted(text, names)
 
     def chain(self, step: Step) -> str:
@@ -204,7 +208,7 @@ class Writer:
 
     def gradients(self, step: Step) -> Iterator[tuple[int | float, str]]:
         """What goes to which operand, in the order in which it is added."""
-        g = f"d{step.out}" if step.out >= 0 else f"ds[{self.place(~step.out)}]"
+        g = self.gradient(step.out)
         if step.operation == "sum":
             yield from ((x, g) for x in reversed(step.operands))
         elif step.operation == "dot":
@@ -242,14 +246,14 @@ class Writer:
             for x, gradient in self.gradients(step):
                 if is_shared(x):
                     self.note_functions(gradient)
-                    yield f"ds[{self.place(~int(x))}] += {gradient};"
+                    yield f"{self.gradient(x)} += {gradient};"
             return
         a, b = self.tables_of(step)
-        g, start = f"ds[{self.place(~step.out)}]", step.operands[0]
+        g, start = self.gradient(step.out), step.operands[0]
         rest = f"{len(step.operands) // 2 - 1}, {a} + 1, {b} + 1"
         yield f"dot_of_numbers_gradients({rest}, s, {g}, ds);"
         if is_shared(start):
-            yield f"ds[{self.place(~int(start))}] += {g};"
+            yield f"{self.gradient(start)} += {g};"
         yield f"dot_of_numbers_gradients(1, {a}, {b}, s, {g}, ds);"
 
     def is_long(self, step: Step) -> bool:
@@ -367,7 +371,7 @@ class Writer:
         first = int(len(untouched) == len(d))
         if not first:
             self.sequence += [Statement("set", name, "0.0") for name in untouched]
-        dstart = f"&d{self.operand(start)}" if is_shared(start) else "NULL"
+        dstart = f"&{self.gradient(start)}" if is_shared(start) else "NULL"
         if is_shared(start) and step == 0 and len(run) > 1:  # all start with one number
             dstart = "NULL"
             for one in reversed(run):
@@ -598,10 +602,9 @@ class Writer:
             if is_shared(operand):
                 row = f"u{len(after)}"
                 body.append(f"{self.memory_of(row)} = {at(gradient)};")
-                number_of = at(f"ds[{self.place(~int(operand))}]")
-                after.append(f"{number_of} += MG_TOTAL_OF_ROWS(n, &{row});")
+                after.append(f"{at(self.gradient(operand))} += MG_TOTAL_OF_ROWS(n, &{row});")
             elif is_row(operand):
-                name = f"d{operand}"
+                name = self.gradient(operand)
                 place = at(name)
                 if name in self.touched or name in made:
                     body.append(f"{place} = {place} + {at(gradient)};")
