@@ -544,30 +544,32 @@ class Writer:
     def compute(self, steps: list[Step], heavy: bool) -> None:
         """Values, in runs where there are any."""
         for run in self.runs(steps, "v"):
-            value = self.value(run[0])
-            if self.is_small or len(run) < RUN or (heavy and not self.calls_row(run)):
+            if not self.roll(run, heavy):
                 for step in run:
                     self.put("set", f"v{step.out}", self.value(step))
-                continue
-            names = [f"v{x}" for step in run for x in self.slots(step)[1:] if x >= 0]
-            outs = [f"v{step.out}" for step in run]
-            if heavy:
-                name = value[3 : value.index("(")]
-                self.functions.add(name)
-                self.over_rows.add(name)
-                line = f"rows_{name}({len(run)}, m, &{names[0]}, &{outs[0]});"
-                self.sequence.append(Call((line,), tuple(names), tuple(outs), pure=True))
-                continue
+
+    def roll(self, run: list[Step], heavy: bool) -> bool:
+        """The values of a run, if that can be a call or a loop."""
+        value = self.value(run[0])
+        if self.is_small or len(run) < RUN or (heavy and not self.calls_row(run)):
+            return False
+        names = [f"v{x}" for step in run for x in self.slots(step)[1:] if x >= 0]
+        outs = [f"v{step.out}" for step in run]
+        if heavy:
+            name = value[3 : value.index("(")]
+            self.functions.add(name)
+            self.over_rows.add(name)
+            lines = [f"rows_{name}({len(run)}, m, &{names[0]}, &{outs[0]});"]
+        else:
             at = self.indexed(run, "v")
             if at is None:
-                for step in run:
-                    self.put("set", f"v{step.out}", self.value(step))
-                continue
-            lines = (
+                return False
+            lines = [
                 f"for (size_t j = 0; j < {len(run)}; j++)",
                 f"    MG_EACH_EIGHT(i, m) {at(outs[0])} = {at(value)};",
-            )
-            self.sequence.append(Call(lines, tuple(names), tuple(outs), pure=True))
+            ]
+        self.sequence.append(Call(tuple(lines), tuple(names), tuple(outs), pure=True))
+        return True
 
     def calls_row(self, run: list[Step]) -> bool:
         """Whether the run is one call of a function of one row."""
