@@ -58,7 +58,7 @@ def substituted(formula: str, names: dict[str, str]) -> str:
     return re.sub(r"\b(?:a|b|c|k|g|out)\b", lambda match: names[match[0]], formula)
 
 
-def constant_power(formula: str, k: float) -> str:
+def with_power(formula: str, k: float) -> str:
     """With the function for an exponent in the place of mg_power, as ieee.h chooses it."""
 
     def chosen(match: re.Match[str]) -> str:
@@ -185,7 +185,7 @@ class Writer:
     def formula(self, step: Step, text: str) -> str:
         """A formula of the table with the step's operands."""
         if step.exponent is not None:
-            text = constant_power(text, step.exponent)
+            text = with_power(text, step.exponent)
         names = dict(zip("abc", map(self.operand, step.operands), strict=False))
         if step.exponent is not None:
             names["k"] = number(step.exponent)
@@ -573,11 +573,9 @@ class Writer:
 
     def calls_row(self, run: list[Step]) -> bool:
         """Whether the run is one call of a function of one row."""
-        strides = [steps[0] for steps in self.strides(run[0], run[1], "v")]
-        return bool(re.fullmatch(r"mg_(?!pow)\w+\(v\d+\)", self.value(run[0]))) and strides == [
-            1,
-            1,
-        ]
+        strides = self.strides(run[0], run[1], "v")
+        is_call = re.fullmatch(r"mg_(?!pow)\w+\(v\d+\)", self.value(run[0]))
+        return bool(is_call) and strides == [(1,), (1,)]
 
     def roll_back(self, run: list[Step]) -> bool:
         """The gradients that a run passes on, if that can be a loop."""
