@@ -26,7 +26,8 @@ cdef extern from *:
     static void close_library(void *library) { dlclose(library); }
     #endif
 
-    /* The function of a name, which never leaves a result open. */
+    /* The function of a name, which never leaves a result open: of so many. */
+    enum { FUNCTION_COUNT = MG_POW_OF + 3 };
     static mg_pointer pointer_to(const char *name) {
     #define IF_IT_IS(function, ...) if (!strcmp(name, #function)) return (mg_pointer)mg_##function;
         MG_FUNCTIONS(IF_IT_IS)
@@ -37,6 +38,7 @@ cdef extern from *:
         return NULL;
     }
     """
+    enum: FUNCTION_COUNT
     ctypedef void (*mg_pointer)() noexcept nogil
     void* open_library(const char* path)
     mg_pointer pointer_in(void* library, const char* name)
@@ -70,7 +72,7 @@ cdef class Library:
             close_library(self.handle)
 
     cdef int load(self, str path, list functions) except -1:
-        cdef mg_pointer pointers[16]
+        cdef mg_pointer pointers[FUNCTION_COUNT]
         cdef Py_ssize_t i
         self.handle = open_library(os.fsencode(path))
         if self.handle == NULL:
