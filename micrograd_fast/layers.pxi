@@ -177,6 +177,3 @@ cdef class Layers:
                     tape.layers[found.start] = False
             found.end += 2 + step.count
         return 0
-
-cdef inline bint is_over_shared(int32_t op) noexcept:
-    return op == DOT_SHARED or op == DOT_SWAPPED

@@ -4,9 +4,13 @@ cdef enum:
     ALIGNMENT = 64  # of block: a cache line, and the widest vector
     PART = 2048  # instructions and terms, each for the rows of a block
 
+cdef inline bint is_over_shared(int32_t op) noexcept nogil:
+    """Whether it is a dot of what varies and what is shared."""
+    return op == DOT_SHARED or op == DOT_SWAPPED
+
 cdef inline Op eager_operation(int32_t op) noexcept nogil:
     """That of the node which an instruction replays."""
-    return DOT if op == DOT_SHARED or op == DOT_SWAPPED else <Op>op
+    return DOT if is_over_shared(op) else <Op>op
 
 cdef Py_ssize_t part_of(Instruction* first, Py_ssize_t left, int step) noexcept nogil:
     """How many of the instructions left, from the first on or back, take some milliseconds."""
