@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from .measure import Task, Workload, each
-from .moons import in_order
+from .moons import in_order, weights
 from .python import by_optimizer
 
 RATE, SIZES = 0.01, [(64, 32), (32, 10)]
@@ -21,16 +21,6 @@ def minibatch(n=64):
     """Pixels (n, 64) from 0 to 1, and labels from 0 to 9."""
     rng = np.random.default_rng(0)
     return rng.uniform(0.0, 1.0, (n, 64)), rng.integers(0, 10, n)
-
-
-def weights():
-    """A matrix and a bias for each layer, drawn as MLP(64, [32, 10]) draws them."""
-    random.seed(1337)
-    draw = random.uniform
-    return [
-        (np.array([[draw(-1, 1) for _ in range(nin)] for _ in range(nout)]), np.zeros(nout))
-        for nin, nout in SIZES
-    ]
 
 
 def task(step, numbers, note=""):
@@ -58,7 +48,7 @@ def tape(mg):
 
 def numpy_by_hand(_):
     pixels, labels = minibatch()
-    (W1, b1), (W2, b2) = layers = weights()
+    (W1, b1), (W2, b2) = layers = weights(SIZES)
     n, chances = len(pixels), np.eye(10)[labels]
 
     def step():
@@ -82,7 +72,9 @@ def torch_arrays(torch):
     from torch.nn.functional import cross_entropy, linear
 
     pixels, labels = map(torch.tensor, minibatch())
-    layers = [[torch.tensor(array, requires_grad=True) for array in layer] for layer in weights()]
+    layers = [
+        [torch.tensor(array, requires_grad=True) for array in layer] for layer in weights(SIZES)
+    ]
     parameters = [p for layer in layers for p in layer]
 
     def step():
@@ -102,7 +94,7 @@ def arrays(package, note=""):
     """With a numpy that can be differentiated: autograd's, or JAX's, which is compiled."""
     np = package.numpy
     pixels, labels = map(np.array, minibatch())
-    layers = [list(map(np.array, layer)) for layer in weights()]
+    layers = [list(map(np.array, layer)) for layer in weights(SIZES)]
     chances = np.eye(10)[labels]
 
     def compute_loss(layers):

@@ -33,13 +33,13 @@ def two_moons(n=100, noise=0.1, seed=1337):
     return X[order], y[order]
 
 
-def weights():
-    """A matrix and a bias for each layer, drawn as MLP(2, [16, 16, 1]) draws them."""
+def weights(sizes=SIZES):
+    """A matrix and a bias for each layer, drawn as an MLP draws them."""
     random.seed(1337)
     draw = random.uniform
     return [
         (np.array([[draw(-1, 1) for _ in range(nin)] for _ in range(nout)]), np.zeros(nout))
-        for nin, nout in SIZES
+        for nin, nout in sizes
     ]
 
 

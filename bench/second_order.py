@@ -14,22 +14,12 @@ from functools import partial
 import numpy as np
 
 from .measure import Task, Workload, each
-from .moons import in_order
+from .moons import in_order, weights
 
 ZETA, OMEGA = 0.15, 8.0
 RATE = 1e-5
 TIMES = np.linspace(0.0, 2.0, 100)
 SIZES = [(1, 16), (16, 16), (16, 1)]
-
-
-def weights():
-    """A matrix and a bias for each layer, drawn as MLP(1, [16, 16, 1]) draws them."""
-    random.seed(1337)
-    draw = random.uniform
-    return [
-        (np.array([[draw(-1, 1) for _ in range(nin)] for _ in range(nout)]), np.zeros(nout))
-        for nin, nout in SIZES
-    ]
 
 
 def lacking(u, velocity, acceleration):
@@ -67,7 +57,9 @@ def tape(mg):
 
 def torch_arrays(torch):
     linear, grad = torch.nn.functional.linear, partial(torch.autograd.grad, create_graph=True)
-    layers = [[torch.tensor(array, requires_grad=True) for array in layer] for layer in weights()]
+    layers = [
+        [torch.tensor(array, requires_grad=True) for array in layer] for layer in weights(SIZES)
+    ]
     parameters = [p for layer in layers for p in layer]
     times = torch.tensor(TIMES[:, None], requires_grad=True)
     zero = torch.zeros((1, 1), dtype=torch.float64, requires_grad=True)
@@ -97,7 +89,7 @@ def torch_arrays(torch):
 def jax_arrays(jax):
     np = jax.numpy
     times = np.array(TIMES)
-    layers = [list(map(np.array, layer)) for layer in weights()]
+    layers = [list(map(np.array, layer)) for layer in weights(SIZES)]
 
     def solution(layers, t):
         h = t[None]
@@ -131,7 +123,7 @@ def jax_arrays(jax):
 
 def autograd_arrays(autograd):
     np = autograd.numpy
-    layers = [list(layer) for layer in weights()]
+    layers = [list(layer) for layer in weights(SIZES)]
 
     def solution(t, layers):
         h = t[:, None]
