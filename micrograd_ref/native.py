@@ -295,107 +295,117 @@ class Code:
         return f"double ({declared})({'double, double' if name == 'pow' else 'double'})"
 
     def body(self) -> list[str]:
-        name, writer = self.name, self.writer
-        k, o = self.listing.inputs, len(self.listing.outputs)
-        shared, upper = len(writer.packed), name.upper()
-        grads = shared
-        ones = -(-2 * shared // 8) * 8  # a cache line begins
-        rows = f"{ones} + {o} * MG_ROWS"
-        sizes = f"enum {{ {upper}_WORK = {ones} + {o + self.rows} * MG_ROWS }};"
-        self.work = ones + (o + self.rows) * BLOCK
-        found = [sizes]
+        """The functions of the program, and the tables in which they look."""
+        name, writer, outputs = self.name, self.writer, len(self.listing.outputs)
+        # Work: numbers that do not vary, their gradients, from a cache line on ones, and rows.
+        grads = len(writer.packed)
+        ones = -(-2 * grads // 8) * 8
+        self.work = ones + (outputs + self.rows) * BLOCK
+        found = [f"enum {{ {name.upper()}_WORK = {ones} + {outputs + self.rows} * MG_ROWS }};"]
         if self.listing.parameters:
             places = [writer.place(i) for i in range(self.listing.parameters)]
             runs = ", ".join(f"{{{i}, {places[i]}, {count}}}" for i, count in runs_of(places))
             found.append(f"static const mg_run runs[] = {{{runs}}};")
         found += writer.tables
-        found.append(
+        found += self.before_and_after(grads, ones)
+        pointers = [
+            "const double *s = work;",
+            f"double *ds = work + {grads};",
+            f"double *r = work + {ones} + {outputs} * MG_ROWS;",
+        ]
+        default = f"if (!seed) seed = work + {ones};"
+        found += (self.one_block if writer.is_small else self.padded_block)(pointers, default)
+        if self.shared_library:
+            found.append(self.functions_of_library())
+        else:
+            found.append(PUBLIC.format(name=name, inputs=self.listing.inputs, outputs=outputs))
+        return found
+
+    def before_and_after(self, grads: int, ones: int) -> list[str]:
+        """What is computed once, before all blocks, and what is left after them."""
+        name = self.name
+        clear = [f"for (size_t i = 0; i < {grads}; i++) work[{grads} + i] = 0.0;"] if grads else []
+        outputs = len(self.listing.outputs)
+        return [
             self.define(
                 f"void {name}_begin(const double *parameters, double *work)",
                 ["double *s = work;", *self.pack("put_parameters", "parameters, s"), *self.shared],
-            )
-        )
-        found.append(
+            ),
             self.define(
                 f"void {name}_clear(double *work)",
                 [
-                    f"for (size_t i = 0; i < {shared}; i++) work[{grads} + i] = 0.0;"
-                    if shared
-                    else "",
-                    f"for (size_t i = 0; i < {o} * MG_ROWS; i++) work[{ones} + i] = 1.0;",
+                    *clear,
+                    f"for (size_t i = 0; i < {outputs} * MG_ROWS; i++) work[{ones} + i] = 1.0;",
                 ],
-            )
-        )
-        found.append(
+            ),
             self.define(
                 f"void {name}_end(const double *work, double *parameter_grads)",
                 [
                     f"const double *ds = work + {grads};",
                     *self.pack("add_gradients", "ds, parameter_grads"),
                 ],
-            )
-        )
-        pointers = [
-            "const double *s = work;",
-            f"double *ds = work + {grads};",
-            f"double *r = work + {rows};",
+            ),
         ]
-        forward = (
-            f"void {name}_forward_block(const double *rows, size_t n, double *out, double *work)"
+
+    def forward_block(self, lines: list[str]) -> str:
+        return self.define(
+            f"void {self.name}_forward_block("
+            "const double *rows, size_t n, double *out, double *work)",
+            lines,
         )
-        backward = (
-            f"void {name}_backward_block(const double *rows, size_t n, const double *seed, "
-            "double *input_grads, int last, int at_hand, double *work)"
+
+    def backward_block(self, lines: list[str]) -> str:
+        return self.define(
+            f"void {self.name}_backward_block(const double *rows, size_t n, const double *seed, "
+            "double *input_grads, int last, int at_hand, double *work)",
+            lines,
         )
-        default = f"if (!seed) seed = work + {ones};"
-        if self.writer.is_small:
-            restrict = [line.replace("*", "*restrict ", 1) for line in pointers]
-            found.append(self.define(forward, [*restrict, *self.forward_lines]))
-            found.append(self.define(backward, [*restrict, default, *self.backward_lines]))
-        else:
-            calls: list[list[str]] = []
-            for part, pieces in zip(("values", "outputs", "gradients"), self.parts, strict=True):
-                calls.append([])
-                for i in range(0, len(pieces), FUNCTION):
-                    lines = [
-                        line
-                        for piece in pieces[i : i + FUNCTION]
-                        for line in self.memory.lines(piece, padded=True)
-                    ]
-                    function = f"{name}_{part}_{i // FUNCTION}"
-                    found.append(self.piece(function, lines))
-                    calls[-1].append(self.call_of(function, lines))
-            load = ["const size_t m = MG_ROWS == 1 ? 1 : (n + 7) / 8 * 8;"]
-            same = ["int same = at_hand;"]
-            for i, count in self.input_runs("v"):
-                put = f"put_rows(n, m, {count}, {k}, rows + {i}, {self.memory.at(f'v{i}')})"
-                load.append(f"{put};")
-                same.append(f"same &= {put};")
-            found.append(self.define(forward, [*pointers, *load, *calls[0], *calls[1]]))
-            found.append(
-                self.define(
-                    backward,
-                    [
-                        *pointers,
-                        default,
-                        load[0],
-                        *same,
-                        "if (!same) {",
-                        *indented(calls[0]),
-                        "}",
-                        *calls[2],
-                    ],
-                )
-            )
-        if self.shared_library:
-            lines = [
-                f"mg_{x} = ({self.pointer(x, '*')})functions[{i}];"
-                for i, x in enumerate(sorted(writer.functions))
-            ]
-            found.append(self.define(f"void {name}_functions(const mg_pointer *functions)", lines))
-            return found
-        found.append(PUBLIC.format(name=name, inputs=k, outputs=o))
-        return found
+
+    def one_block(self, pointers: list[str], default: str) -> list[str]:
+        """A block of a small program: its loop."""
+        restrict = [line.replace("*", "*restrict ", 1) for line in pointers]
+        return [
+            self.forward_block([*restrict, *self.forward_lines]),
+            self.backward_block([*restrict, default, *self.backward_lines]),
+        ]
+
+    def padded_block(self, pointers: list[str], default: str) -> list[str]:
+        """A block of another: functions for parts of it, and what calls them."""
+        found: list[str] = []
+        calls: list[list[str]] = []
+        for part, pieces in zip(("values", "outputs", "gradients"), self.parts, strict=True):
+            calls.append([])
+            for i in range(0, len(pieces), FUNCTION):
+                lines = [
+                    line
+                    for piece in pieces[i : i + FUNCTION]
+                    for line in self.memory.lines(piece, padded=True)
+                ]
+                function = f"{self.name}_{part}_{i // FUNCTION}"
+                found.append(self.piece(function, lines))
+                calls[-1].append(self.call_of(function, lines))
+        values, outputs, gradients = calls
+        size = "const size_t m = MG_ROWS == 1 ? 1 : (n + 7) / 8 * 8;"
+        puts = [
+            f"put_rows(n, m, {count}, {self.listing.inputs}, rows + {i}, "
+            f"{self.memory.at(f'v{i}')});"
+            for i, count in self.input_runs("v")
+        ]
+        same = ["int same = at_hand;", *(f"same &= {put}" for put in puts)]
+        again = ["if (!same) {", *indented(values), "}"]
+        return [
+            *found,
+            self.forward_block([*pointers, size, *puts, *values, *outputs]),
+            self.backward_block([*pointers, default, size, *same, *again, *gradients]),
+        ]
+
+    def functions_of_library(self) -> str:
+        """What gives a shared library its functions, in the order of library_texts."""
+        lines = [
+            f"mg_{x} = ({self.pointer(x, '*')})functions[{i}];"
+            for i, x in enumerate(sorted(self.writer.functions))
+        ]
+        return self.define(f"void {self.name}_functions(const mg_pointer *functions)", lines)
 
     def pack(self, function: str, arguments: str) -> list[str]:
         if not self.listing.parameters:
