@@ -153,7 +153,7 @@ TARGET MG_INLINE void NAME(sum_product)(
     const int32_t *input = p->layers + in->y + 1, *neuron = input + inputs;      \
     enum { RESULT, START, WEIGHTS } /* of a neuron */
 
-/* The same for one row: four neurons at a time. */
+/* Of one row: four neurons at a time. */
 TARGET static void NAME(layer_of_row)(const Program *p, const Block *b, const Instruction *in) {
     LAYER;
     ptrdiff_t i = 0;
