@@ -104,7 +104,9 @@ static const int64_t below[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
 void (*kernel_forward)(const Program *, const Block *, int) = forward_plain;
 void (*kernel_backward)(const Program *, const Block *, int) = backward_plain;
-double (*kernel_sum)(const double *, ptrdiff_t) = sum_rows_plain;
+
+/* The rows of a block summed in the fixed order that the docstring of Tape gives. */
+static double (*kernel_sum)(const double *, ptrdiff_t) = sum_rows_plain;
 
 #include "rows.h"
 

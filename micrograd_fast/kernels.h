@@ -59,9 +59,6 @@ extern void (*kernel_forward)(const Program *, const Block *, int varying);
 /* Add the gradients of all results that vary, and of the shared ones too in the last block. */
 extern void (*kernel_backward)(const Program *, const Block *, int last);
 
-/* The rows of a block summed in the fixed order that the docstring of Tape gives. */
-extern double (*kernel_sum)(const double *, ptrdiff_t rows);
-
 /* The first rows of a table, which are the inputs, into the first slots; whether they are there. */
 void kernel_load(const Table *, const Block *, ptrdiff_t columns);
 int kernel_is_loaded(const Table *, const Block *, ptrdiff_t columns);
