@@ -1,6 +1,6 @@
 /* What the C code of a Tape calls, beside the functions: loops over a block of rows.
 
-   micrograd_ref/native.py writes such code and takes from here, and from the other headers, what it
+   micrograd_ref/native writes such code and takes from here, and from the other headers, what it
    uses. A block has up to MG_ROWS rows. What varies by row has MG_ROWS numbers in a row, one behind
    the other; a layer's inputs, results and weights lie behind each other, too.
 

@@ -121,7 +121,7 @@ cdef class Native(Replay):
 
     cdef object listing(self, Py_ssize_t parameters):
         """The instructions, with the numbers of both packages."""
-        from micrograd_ref.writing import Listing, Step
+        from micrograd_ref.native import Listing, Step
 
         cdef list steps = []
         cdef Instruction* step
@@ -144,7 +144,7 @@ cdef class Native(Replay):
         return ~(~slot - self.program.constants)
 
     cdef int compile_program(self, Py_ssize_t parameters) except -1:
-        from micrograd_ref.native import library_texts
+        from micrograd_ref.native.text import library_texts
 
         from .compiler import Folder, build
 

@@ -203,7 +203,7 @@ cdef class Tape(Native):
         Raises ValueError if name is no identifier of C.
         Cost: proportional to the number of operands.
         """
-        from micrograd_ref.native import to_c
+        from micrograd_ref.native.text import to_c
 
         self.check_recorded()
         return to_c(self.listing(len(self._parameters)), name)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .anomaly import checked_step, label_of
 from .engine import Value, apply
+from .native import Listing, Step
 from .operations import Operation
-from .writing import Listing, Step
 
 if TYPE_CHECKING:
     import numpy as np

@@ -249,7 +249,7 @@ class Tape(Fields):
         Raises ValueError if name is no identifier of C.
         Cost: proportional to the number of operands.
         """
-        from .native import to_c
+        from .native.text import to_c
 
         return to_c(self._recorded().listing(), name)
 

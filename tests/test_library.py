@@ -17,7 +17,7 @@ import micrograd_fast
 import micrograd_ref
 
 FOLDERS = [Path(package.__file__).parent for package in (micrograd_ref, micrograd_fast)]
-SOURCES = [path for folder in FOLDERS for path in sorted(folder.iterdir())]
+SOURCES = [path for folder in FOLDERS for path in sorted(folder.rglob("*"))]
 EXTENSIONS = [path for path in SOURCES if path.name.endswith(tuple(EXTENSION_SUFFIXES))]
 PYTHON = [path for path in SOURCES if path.suffix == ".py"]
 CYTHON = [path for path in SOURCES if path.suffix in (".pyx", ".pxi", ".pxd")]

@@ -181,9 +181,9 @@ def test_crosscheck_works_from_an_interpreter_of_its_own(tmp_path):
 def unbuilt(tmp_path):
     """A copy of both packages without their extensions."""
     for source in (REF, FAST):
-        copy = tmp_path / source.name
-        copy.mkdir()
-        for file in source.glob("*.py"):
+        for file in source.rglob("*.py"):
+            copy = tmp_path / source.name / file.relative_to(source)
+            copy.parent.mkdir(exist_ok=True)
             shutil.copy(file, copy)
     return tmp_path
 

@@ -1,19 +1,13 @@
-"""Native code: a program as C99. Written once for both packages.
-
-The C code of a program is a sequence of loops over the rows of a block. Operations that lie one
-behind the other share a loop, and what only they use stays in registers; rows that several loops
-use lie in memory that the caller gives. Functions, and the layers of a network, have loops of their
-own in native.h.
-"""
+"""The text of native code: a file of C that stands alone, or for a shared library."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from . import kernels
+from . import Listing, sources
 from .loops import Call, Loop, Memory, Statement, indented, loops, pruned, wrapped
-from .writing import QUICK_POWER, Listing, Writer, is_row
+from .statements import QUICK_POWER, Writer, is_row
 
 BLOCK = 128  # rows, as a Tape takes them
 SMALL = 64  # operations of a program in one loop
@@ -254,7 +248,7 @@ class Code:
     def parts_of_c(self, body: str) -> list[str]:
         """The definitions that the body needs."""
         functions = sorted(self.writer.functions)
-        names = set(kernels.IDENTIFIER.findall(kernels.strip_suffix(body)))
+        names = set(sources.IDENTIFIER.findall(sources.strip_suffix(body)))
         invoked, defined = [], []
         for name in functions:
             row, wanted = self.function(name)
@@ -265,9 +259,9 @@ class Code:
             macro = "MG_ROWS_OF_POW" if name == "pow" else "MG_ROWS_OF"
             names.add(macro)
             invoked.append(macro if name == "pow" else f"{macro}({name})")
-        text = kernels.needed(names)
+        text = sources.needed(names)
         constants = [
-            f"#define {name} {x}" for name, x in kernels.constants().items() if name in body
+            f"#define {name} {x}" for name, x in sources.constants().items() if name in body
         ]
         found = ["\n".join(constants)] if constants else []
         found.append(text)
@@ -280,11 +274,11 @@ class Code:
         if self.shared_library:
             return [f"static {self.pointer(name, f'*mg_{name}')};"], set()
         define = f"#define mg_{name} {name}_plain"
-        if name in kernels.functions():
-            number_of, where = kernels.functions()[name]
+        if name in sources.functions():
+            number_of, where = sources.functions()[name]
             needs = {f"quick_{name}", f"special_{name}", f"wide_{name}", "nearest_double"}
             needs |= {"SLOWLY", "FUNCTION", "UNDECIDED", "to_even"}
-            needs |= set(kernels.IDENTIFIER.findall(where))
+            needs |= set(sources.IDENTIFIER.findall(where))
             row = f"({name}, {number_of}, quick_{name}, {where})"
             return [f"SLOWLY{row}", f"FUNCTION{row}", define], needs
         macro = f"{name.upper()}_FUNCTION"
@@ -420,7 +414,7 @@ class Code:
             uses = "\n".join(x for x in lines if x is not line)
             if not declared or re.search(rf"\b{declared[1]}\b", uses):
                 kept.append(line)
-        words = set(kernels.IDENTIFIER.findall("\n".join(kept)))
+        words = set(sources.IDENTIFIER.findall("\n".join(kept)))
         given = re.findall(r"(\w+)[,)]", declaration)
         unused = [f"(void){x}" for x in given if x not in words]
         if unused:
@@ -438,7 +432,7 @@ class Code:
         return f"{function}({', '.join(self.uses(lines))});"
 
     def uses(self, lines: list[str]) -> list[str]:
-        words = set(kernels.IDENTIFIER.findall("\n".join(lines)))
+        words = set(sources.IDENTIFIER.findall("\n".join(lines)))
         return [x for x in ARGUMENTS if x in words]
 
 

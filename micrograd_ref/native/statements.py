@@ -1,4 +1,4 @@
-"""Writing: from a program to the statements of its native code.
+"""From a program to the statements of its native code.
 
 Forward, the order is free. Backward, whatever adds into one gradient keeps its order, the last user
 first; the rest is free, too. So what needs no call comes first wherever it may, to share loops, and
@@ -13,34 +13,13 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
-from . import kernels
+from . import Listing, Step, sources
 from .loops import LOOP, ROW_NAME, Call, Statement
 
 LAYER = 16  # products: fewer are written out
 RUN = 4  # steps: fewer are written out
 QUICK_POWER = re.compile(r"\bmg_(cube|inverse_square)\(")  # which small programs write out
-
-
-class Step(NamedTuple):
-    """An instruction. A number >= 0 is what varies by row, the inputs first; ~i is number i of what
-    does not, the parameters first; a float is a constant.
-    """
-
-    operation: str  # its name in the table
-    out: int
-    operands: tuple[int | float, ...]
-    exponent: float | None = None
-
-
-class Listing(NamedTuple):
-    """A program as both packages have it."""
-
-    inputs: int
-    parameters: int
-    steps: list[Step]
-    outputs: list[int | float]
 
 
 def number(x: float) -> str:
@@ -83,7 +62,7 @@ class Writer:
 
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
-        self.table = kernels.table()
+        self.table = sources.table()
         self.functions: set[str] = set()  # used anywhere
         self.over_rows: set[str] = set()  # used in loops
         self.temporaries = 0
@@ -123,7 +102,7 @@ class Writer:
     def put(self, kind: str, target: str, expression: str) -> None:
         """Add a statement. Functions in it become calls before it, over all rows."""
         while match := self.last_function(expression):
-            given, end = kernels.arguments(expression, match.end() - 1)
+            given, end = sources.arguments(expression, match.end() - 1)
             rows = [self.row_of(x) for x in given]
             out = self.new()
             self.call_function(match[1], rows, out)
@@ -138,8 +117,8 @@ class Writer:
         self.sequence.append(Statement(kind, target, expression))
 
     def last_function(self, expression: str) -> re.Match[str] | None:
-        powers = kernels.POWERS[:1] if self.is_small else kernels.POWERS
-        names = "|".join((*kernels.functions(), *powers))
+        powers = sources.POWERS[:1] if self.is_small else sources.POWERS
+        names = "|".join((*sources.functions(), *powers))
         found = list(re.finditer(rf"\bmg_({names})\(", expression))
         return found[-1] if found else None
 
@@ -656,7 +635,7 @@ class Writer:
 
     def note_functions(self, expression: str) -> None:
         found = re.findall(r"\bmg_(\w+)\(", expression)
-        self.functions.update(x for x in found if x in (*kernels.functions(), *kernels.POWERS))
+        self.functions.update(x for x in found if x in (*sources.functions(), *sources.POWERS))
 
 
 def is_row(x: int | float) -> bool:

@@ -1,4 +1,4 @@
-"""The C sources of the kernels: formulas of the table, and functions, by name."""
+"""The C sources of micrograd_fast: formulas of the table, and functions, by name."""
 
 from __future__ import annotations
 
