@@ -17,6 +17,7 @@ def jacobian(outputs: _Values, inputs: _Values) -> list[list[Value]]:
 
     outputs, inputs: sequences of Values, or arrays of them, which are taken in their order.
     Cost: a gradient for each output.
+    Raises TypeError for what is no Value, ValueError for a custom operation without a rule.
     """
 
 def hessian(output: Value, inputs: _Values) -> list[list[Value]]:
@@ -24,6 +25,7 @@ def hessian(output: Value, inputs: _Values) -> list[list[Value]]:
 
     inputs: a sequence of Values, or an array of them, which is taken in its order.
     Cost: a gradient, and a gradient of each of its elements.
+    Raises TypeError for what is no Value, ValueError for a custom operation without a rule.
     """
 
 def hvp(output: Value, inputs: _Values, vector: ArrayLike | Iterable[Value | float]) -> list[Value]:
@@ -32,5 +34,6 @@ def hvp(output: Value, inputs: _Values, vector: ArrayLike | Iterable[Value | flo
     inputs: a sequence of Values, or an array of them, which is taken in its order.
     vector: as many numbers or Values that do not depend on the inputs, in a sequence or an array.
     Cost: a gradient of a gradient.
-    Raises ValueError for another number of them, or for one that depends on an input.
+    Raises TypeError for what is no Value, ValueError for another number of them, for one that
+    depends on an input, and for a custom operation without a rule.
     """

@@ -30,6 +30,7 @@ def jacobian(outputs: Values, inputs: Values) -> list[list[Value]]:
 
     outputs, inputs: sequences of Values, or arrays of them, which are taken in their order.
     Cost: a gradient for each output.
+    Raises TypeError for what is no Value, ValueError for a custom operation without a rule.
     """
     outputs = list_of_values(outputs, "output", is_value)
     inputs = list_of_values(inputs, "input", is_value)
@@ -41,6 +42,7 @@ def hessian(output: Value, inputs: Values) -> list[list[Value]]:
 
     inputs: a sequence of Values, or an array of them, which is taken in its order.
     Cost: a gradient, and a gradient of each of its elements.
+    Raises TypeError for what is no Value, ValueError for a custom operation without a rule.
     """
     inputs = list_of_values(inputs, "input", is_value)
     return jacobian(gradient(output, inputs), inputs)
@@ -52,7 +54,8 @@ def hvp(output: Value, inputs: Values, vector: Any) -> list[Value]:
     inputs: a sequence of Values, or an array of them, which is taken in its order.
     vector: as many numbers or Values that do not depend on the inputs, in a sequence or an array.
     Cost: a gradient of a gradient.
-    Raises ValueError for another number of them, or for one that depends on an input.
+    Raises TypeError for what is no Value, ValueError for another number of them, for one that
+    depends on an input, and for a custom operation without a rule.
     """
     inputs = list_of_values(inputs, "input", is_value)
     vector = vector.ravel() if is_array(vector) else sequence(vector, "the vector of hvp")
