@@ -233,31 +233,31 @@ cdef inline bint is_dense(Table* table, Py_ssize_t columns) noexcept nogil:
     )
 
 cdef const double* staged(
-    Table* table, Py_ssize_t start, Py_ssize_t n, Py_ssize_t columns, double* memory
+    Table* table, Py_ssize_t start, Py_ssize_t n, Py_ssize_t columns, double* stage
 ) noexcept nogil:
-    """A block's rows: where they are, or in memory."""
+    """A block's rows: where they are, or copied to the stage."""
     cdef Py_ssize_t i, k
     if is_dense(table, columns):
         return <double*>(table.data + start * table.row_step)
     for i in range(n):
         for k in range(columns):
-            memory[i * columns + k] = read(table, start + i, k)
-    return memory
+            stage[i * columns + k] = read(table, start + i, k)
+    return stage
 
 cdef double* place(
-    Table* table, Py_ssize_t start, Py_ssize_t columns, double* memory
+    Table* table, Py_ssize_t start, Py_ssize_t columns, double* stage
 ) noexcept nogil:
-    """Where a block's results go, which unstage moves if that is memory."""
+    """Where a block's results go, which unstage moves if that is the stage."""
     if is_dense(table, columns):
         return <double*>(table.data + start * table.row_step)
-    return memory
+    return stage
 
 cdef void unstage(
-    Table* table, Py_ssize_t start, Py_ssize_t n, Py_ssize_t columns, double* memory
+    Table* table, Py_ssize_t start, Py_ssize_t n, Py_ssize_t columns, double* stage
 ) noexcept nogil:
     cdef Py_ssize_t i, k
     cdef char* row
     for i in range(n):
         row = table.data + (start + i) * table.row_step
         for k in range(columns):
-            memcpy(row + k * table.column_step, memory + i * columns + k, sizeof(double))
+            memcpy(row + k * table.column_step, stage + i * columns + k, sizeof(double))
