@@ -294,7 +294,7 @@ class Writer:
         return self.positions.setdefault(name, len(self.positions))
 
     def layer_runs(self, steps: Iterable[Step]) -> Iterator[list[Step]]:
-        """Neighbours that one call can compute, in the order given."""
+        """Neighbors that one call can compute, in the order given."""
         run: list[Step] = []
         direction: tuple[int, int] | None = None
         for step in steps:
