@@ -10,8 +10,8 @@ from functools import partial
 
 import numpy as np
 
-from .measure import Task, Workload, each
-from .moons import in_order, weights
+from .measure import Workload, each
+from .moons import in_order, training, weights
 from .python import by_optimizer
 
 RATE, SIZES = 0.01, [(64, 32), (32, 10)]
@@ -21,11 +21,6 @@ def minibatch(n=64):
     """Pixels (n, 64) from 0 to 1, and labels from 0 to 9."""
     rng = np.random.default_rng(0)
     return rng.uniform(0.0, 1.0, (n, 64)), rng.integers(0, 10, n)
-
-
-def task(step, numbers, note=""):
-    """The Task of step(), which trains once and returns the loss; numbers() are the weights."""
-    return Task(step, [step(), step(), numbers()], note=note)
 
 
 def tape(mg):
@@ -43,7 +38,7 @@ def tape(mg):
         return float(losses @ share), partial(recorded.backward, share)
 
     step = partial(by_optimizer(mg.SGD(params, lr=RATE), forward), RATE)
-    return task(step, lambda: [p.data for p in params], note="recorded once")
+    return training(step, lambda: [p.data for p in params], note="recorded once")
 
 
 def numpy_by_hand(_):
@@ -65,7 +60,7 @@ def numpy_by_hand(_):
             p -= RATE * grad
         return float(loss)
 
-    return task(step, lambda: in_order(layers))
+    return training(step, lambda: in_order(layers))
 
 
 def torch_arrays(torch):
@@ -87,7 +82,7 @@ def torch_arrays(torch):
                 p.grad = None
         return loss.item()
 
-    return task(step, lambda: in_order([[p.detach() for p in layer] for layer in layers]))
+    return training(step, lambda: in_order([[p.detach() for p in layer] for layer in layers]))
 
 
 def arrays(package, note=""):
@@ -116,7 +111,7 @@ def arrays(package, note=""):
         loss, layers = update(layers)
         return float(loss)
 
-    return task(step, lambda: in_order(layers), note)
+    return training(step, lambda: in_order(layers), note)
 
 
 CONTESTANTS = [

@@ -48,14 +48,15 @@ def in_order(layers):
     return np.concatenate([np.column_stack(layer).ravel() for layer in layers])
 
 
+def training(step, numbers, note=""):
+    """The Task of step(), which trains once and returns the loss; numbers() are the weights."""
+    return Task(step, [step(), step(), numbers()], note=note)
+
+
 def task(step, numbers, note=""):
-    """The Task of step(rate), which trains once and returns the loss; numbers() are the weights."""
+    """The same for step(rate)."""
     rates = (1.0 - 0.9 * min(k, 100) / 100 for k in itertools.count())
-
-    def run():
-        return step(next(rates))
-
-    return Task(run, [run(), run(), numbers()], note=note)
+    return training(lambda: step(next(rates)), numbers, note)
 
 
 def demo(package, activation):

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from .measure import Task, Workload, each
-from .moons import in_order, weights
+from .moons import in_order, training, weights
 
 ZETA, OMEGA = 0.15, 8.0
 RATE = 1e-5
@@ -25,11 +25,6 @@ SIZES = [(1, 16), (16, 16), (16, 1)]
 def lacking(u, velocity, acceleration):
     """What the left side of the equation lacks to 0."""
     return acceleration + 2 * ZETA * OMEGA * velocity + OMEGA**2 * u
-
-
-def training(step, numbers, note=""):
-    """The Task of step(), which trains once and returns the loss."""
-    return Task(step, [step(), step(), numbers()], note=note)
 
 
 def tape(mg):
