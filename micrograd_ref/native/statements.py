@@ -268,8 +268,12 @@ class Writer:
 
     def take_layer(self, inputs: tuple[int | float, ...], steps: list[Step]) -> None:
         taken = []
+        weights = {~int(y) for step in steps for _, y in pairs_of(step)}
         for step in steps:
             places = [self.place(~int(y)) for _, y in pairs_of(step)]
+            start = step.operands[0]
+            if is_shared(start) and ~int(start) in weights:
+                continue  # a layer adds to the gradients of its starts before those of its weights
             if places == list(range(places[0], places[0] + len(places))):
                 taken.append(step)
         for step in taken:

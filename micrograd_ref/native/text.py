@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from . import Listing, sources
 from .loops import Call, Loop, Memory, Statement, indented, loops, pruned, wrapped
@@ -138,20 +139,25 @@ class Code:
             Statement("after", "", "\n".join(item.lines)) if isinstance(item, Call) else item
             for item in pruned(sequence)
         ]
-        powers = {item.target: QUICK_POWER.findall(item.expression) for item in statements}
+        powers = [  # what comes after the loop is computed once, with care
+            [] if item.kind == "after" else QUICK_POWER.findall(item.expression)
+            for item in statements
+        ]
         memory = Memory({}, [Loop(statements)])
         self.rows = max(self.rows, len(memory.positions))
         careful = memory.lines(Loop(statements), padded=False)
-        if not any(powers.values()):
+        if not any(powers):
             return careful
-        self.writer.functions.update(name for names in powers.values() for name in names)
         quick = []
-        for item in statements:
+        for item, names in zip(statements, powers, strict=True):
+            if not names:
+                quick.append(item)
+                continue
+            self.writer.functions.update(names)
             quick.append(
                 item._replace(expression=QUICK_POWER.sub(r"quick_\1_plain(", item.expression))
             )
-            if powers[item.target]:
-                quick.append(Statement("open", item.target, ""))
+            quick.append(Statement("open", item.target, ""))
         lines = memory.lines(Loop(quick), padded=False)
         return ["int open = 0;", *lines, "if (open) {", *indented(careful), "}"]
 
@@ -439,9 +445,7 @@ class Code:
 def runs_of(places: list[int]) -> list[tuple[int, int]]:
     """Where a run of places begins of which each is the next, and how long it is."""
     firsts = [i for i, place in enumerate(places) if i == 0 or place != places[i - 1] + 1]
-    return [
-        (first, end - first) for first, end in zip(firsts, [*firsts[1:], len(places)], strict=True)
-    ]
+    return [(first, end - first) for first, end in pairwise([*firsts, len(places)])]
 
 
 ARGUMENTS = {
