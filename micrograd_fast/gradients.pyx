@@ -205,7 +205,10 @@ cdef class Gradients:
         return 0
 
     cdef int follow_rule(self, Value node, Value g, uint32_t* numbers) except -1:
-        cdef list passed = passed_by_rule(node, g)
+        cdef PyObject** held = operands(node)
+        cdef size_t k
+        cdef list children = [<Value>held[k] for k in range(node.count)]
+        cdef list passed = passed_by_rule(node, children, g)
         cdef Value x
         for i, to_x in enumerate(passed):
             if numbers[i] != NONE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .checking import number, string, type_name
@@ -33,9 +34,8 @@ def local_gradients(xs: Any, children: int) -> tuple[float, ...]:
     return found
 
 
-def passed_by_rule(node: Any, g: Any) -> list[Any]:
+def passed_by_rule(node: Any, children: Sequence[Any], g: Any) -> list[Any]:
     """What a custom operation of the gradient g passes to its children, by its author's rule."""
-    children = node._children
     rule = getattr(node, "_gradient", None)
     if rule is None:
         raise ValueError(

@@ -88,7 +88,7 @@ class Gradients:
         """What a node adds to those of its operands that are wanted, in order."""
         operation, operands, g = node._operation, node._operands, self.of(node)
         if operation.is_custom:
-            for x, to_x in zip(operands, passed_by_rule(node, g), strict=True):
+            for x, to_x in zip(operands, passed_by_rule(node, operands, g), strict=True):
                 if id(x) in wanted:
                     yield x, Term(operand(to_x), is_gradient=to_x is g)
             return

@@ -107,7 +107,7 @@ def rules():
             gradients, "patterns_of", lambda row, count: patterns_of(row, count)[::-1],
         ),
         "the operand of a rule": (
-            gradients, "passed_by_rule", lambda node, g: passed_by_rule(node, g)[::-1],
+            gradients, "passed_by_rule", lambda node, xs, g: passed_by_rule(node, xs, g)[::-1],
         ),
         "an anomaly in forward": (engine, "check_forward", lambda name, operands, data: None),
         "an anomaly in backward": (engine, "checked_step", lambda node: node._backward()),
