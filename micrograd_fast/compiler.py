@@ -23,7 +23,7 @@ class Folder:
     """A private temporary folder, removed with what is in it: with this object at the latest."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="micrograd-"))
+        self.path = Path(tempfile.mkdtemp(prefix="micrograd-")).absolute()
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
@@ -33,17 +33,18 @@ class Folder:
 
 def command() -> list[str]:
     """How the C compiler is called: $CC, cc, gcc or clang, else that of the package ziglang."""
-    wanted = os.environ.get("CC")
+    wanted = os.environ.get("CC", "").strip()
     if wanted:
-        words = shlex.split(wanted)
-        if not shutil.which(words[0]):
-            raise RuntimeError(
-                f"compile needs a C compiler, and there is no {words[0]!r} as CC says"
-            )
-        return words
+        try:
+            name, *words = shlex.split(wanted)
+        except ValueError as error:
+            raise RuntimeError(f"CC is no command of a shell, {error}: {wanted}") from None
+        if not (found := shutil.which(name)):
+            raise RuntimeError(f"compile needs a C compiler, and there is no {name!r} as CC says")
+        return [os.path.abspath(found), *words]  # it runs in another folder
     for name in ("cc", "gcc", "clang"):
-        if shutil.which(name):
-            return [name]
+        if found := shutil.which(name):
+            return [os.path.abspath(found)]
     if find_spec("ziglang"):
         return [sys.executable, "-m", "ziglang", "cc"]
     raise RuntimeError(
@@ -77,17 +78,20 @@ def build(texts: dict[str, str], folder: Path) -> Path:
     environment = dict.fromkeys(
         ("TMPDIR", "TMP", "TEMP", "ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), str(folder)
     )
-    done = subprocess.run(
-        [*called, *map(str, sources)],
-        cwd=folder,
-        env=os.environ | environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*called, *map(str, sources)],
+            cwd=folder,
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except OSError as error:
+        raise RuntimeError(f"the C compiler cannot be run: {shlex.join(called)}\n{error}") from None
     if done.returncode:
         raise RuntimeError(f"the C compiler failed: {shlex.join(called)}\n{done.stdout}")
     return library

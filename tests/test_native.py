@@ -473,7 +473,7 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
     assert tape.forward([[3.0]])[0] == 5.0
     monkeypatch.setenv("CC", "false")
-    with pytest.raises(RuntimeError, match="the C compiler failed: false "):
+    with pytest.raises(RuntimeError, match=r"the C compiler failed: \S*/false "):
         line(micrograd_fast)[0].compile()
     assert not list(tmp_path.iterdir())
 
@@ -516,3 +516,29 @@ def test_a_tape_that_a_compiler_would_take_minutes_for_is_refused():
     tape = micrograd_fast.Tape(micrograd_fast.sum([x] * 200_001), [x])
     with pytest.raises(RuntimeError, match=r"of up to 200000 operations and operands can be comp"):
         tape.compile()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a script for a compiler")
+def test_a_compiler_that_cannot_be_run_is_an_error(tmp_path, monkeypatch):
+    script = tmp_path / "cc"
+    script.write_text("no script")
+    script.chmod(0o755)
+    monkeypatch.setenv("CC", str(script))
+    with pytest.raises(RuntimeError, match="the C compiler cannot be run: "):
+        line(micrograd_fast)[0].compile()
+    monkeypatch.setenv("CC", 'cc "-m64')
+    with pytest.raises(RuntimeError, match="CC is no command of a shell, No closing quotation: "):
+        line(micrograd_fast)[0].compile()
+
+
+@needs_a_compiler
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a script for a compiler")
+def test_a_compiler_may_be_named_from_the_working_directory(tmp_path, monkeypatch):
+    script = tmp_path / "mycc"
+    script.write_text(f'#!/bin/sh\nexec {" ".join(next(iter(COMPILERS.values())))} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CC", "./mycc")
+    assert line(micrograd_fast)[0].compile().forward([[3.0]])[0] == 5.0
+    monkeypatch.setenv("CC", " ")  # as if there were none
+    assert line(micrograd_fast)[0].compile().forward([[3.0]])[0] == 5.0
