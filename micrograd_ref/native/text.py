@@ -417,8 +417,9 @@ class Code:
         kept = []
         for line in lines:
             declared = re.match(r"(?:const )?(?:double|size_t|int) \*?(?:restrict )?(\w+) =", line)
-            uses = "\n".join(x for x in lines if x is not line)
-            if not declared or re.search(rf"\b{declared[1]}\b", uses):
+            if not declared or any(
+                re.search(rf"\b{declared[1]}\b", x) for x in lines if x is not line
+            ):
                 kept.append(line)
         words = set(sources.IDENTIFIER.findall("\n".join(kept)))
         given = re.findall(r"(\w+)[,)]", declaration)
