@@ -171,7 +171,8 @@ cdef class Value:
             refer(<PyObject*>self, x)
 
     def __delattr__(self, name):
-        if name in FIELDS:
+        # A subclass may define one of its own.
+        if name in FIELDS and getattr(type(self), name, None) is getattr(Value, name):
             raise AttributeError(f"{name} of a Value cannot be deleted")
         PyObject_GenericSetAttr(self, name, NULL)
 

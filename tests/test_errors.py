@@ -460,6 +460,21 @@ def test_wrong_arguments_are_a_type_error(mg):
         assert error_of(fn)[0] is TypeError
 
 
+def test_a_subclass_says_how_its_own_fields_are_deleted(mg):
+    deleted = []
+
+    class Fields(mg.Value):
+        grad = property(lambda self: 1.0)
+        label = property(lambda self: "x", None, lambda self: deleted.append("label"))
+
+    v = Fields(1.0)
+    del v.label
+    assert deleted == ["label"]
+    with pytest.raises(AttributeError) as error:
+        del v.grad
+    assert "of a Value cannot be deleted" not in str(error.value)
+
+
 def test_an_attribute_of_a_subclass_can_be_deleted(mg):
     class Named(mg.Value):
         pass
