@@ -298,12 +298,14 @@ cdef class Tape(Native):
         self.current = -1
         if self.library is None:
             self.make_plan()
-        self.reserve(table.rows if self.library is None else 0)
+            self.reserve(table.rows)
+            memcpy(
+                self.block.shared + self.shared_count, self.inverses,
+                self.inverse_count * sizeof(double),
+            )
+        else:
+            self.reserve(0)
         memcpy(self.block.shared, self.constants, self.program.constants * sizeof(double))
-        memcpy(
-            self.block.shared + self.shared_count, self.inverses,
-            self.inverse_count * sizeof(double),
-        )
         for i in range(len(self._parameters)):
             self.block.shared[self.program.constants + i] = (<Value>parameters[i])._data
         if is_detecting():
