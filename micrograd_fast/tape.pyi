@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from typing_extensions import Self, disjoint_base
+from typing_extensions import Self
 
 from .engine import Value
 
 __all__ = ["Tape"]
 
-@disjoint_base
 class Tape:
     """A graph recorded once, to evaluate and differentiate over many rows of inputs.
 
