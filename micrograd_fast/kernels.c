@@ -66,6 +66,9 @@ MG_INLINE void set_unset(const Block *b, int32_t slot) {
 /* From below + 8 - n on: a mask of n lanes. */
 static const int64_t below[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
+/* Of a neuron in p->layers, see layers.h. */
+enum { RESULT, START, CONSECUTIVE, WEIGHTS };
+
 #define ROUNDED_UP(rows) (((rows) + 7) & ~(ptrdiff_t)7)
 
 #if defined(__GNUC__)

@@ -1,10 +1,10 @@
 /* The loops of a layer, for one kind of CPU: dots over the same slots, each with weights of its own,
    that layers.pxi found to be one instruction.
 
-   The slots of a layer stand in p->layers, from in->y on: whether those of its inputs, and those of
-   each neuron's weights, are consecutive; those of its inputs, in->x of them; and for each neuron
-   that of its result, that of its start, and its weights, which are indices of what is shared. No
-   gradient goes to a slot twice, so only the order of the neurons matters: last to first.
+   The slots of a layer stand in p->layers, from in->y on: those of its inputs, in->x of them; and
+   for each neuron that of its result, that of its start, whether its weights are consecutive, and
+   its weights, which are indices of what is shared. No gradient goes to a slot twice, so only the
+   order of the neurons matters: last to first.
 
    All sums are kept in registers, as vectors of LANES rows. Rows beyond the last are computed with
    the others, up to a multiple of 8, for which a slot has the room; what is there is never read but
@@ -149,30 +149,45 @@ TARGET MG_INLINE void NAME(sum_product)(
 #define LAYER                                                                    \
     const ptrdiff_t stride = b->stride;                                          \
     double *values = b->values, *shared = b->shared;                             \
-    const ptrdiff_t inputs = in->x, neurons = in->count / inputs, size = inputs + 2; \
-    const int32_t *input = p->layers + in->y + 1, *neuron = input + inputs;      \
-    enum { RESULT, START, WEIGHTS } /* of a neuron */
+    const ptrdiff_t inputs = in->x, neurons = in->count / inputs, size = inputs + WEIGHTS; \
+    const int32_t *input = p->layers + in->y, *neuron = input + inputs;          \
+    (void)shared
 
-/* Of one row: four neurons at a time. */
+/* Of one row, so many neurons; their chains of additions hide how long each addition takes. */
+TARGET MG_INLINE const int32_t *NAME(neurons_of_row)(
+    const int count, const int consecutive, const Block *b, const int32_t *input,
+    ptrdiff_t inputs, const int32_t *neuron) {
+    const ptrdiff_t stride = b->stride, size = inputs + WEIGHTS;
+    double *values = b->values, *shared = b->shared, sum[8];
+    const double *weights[8];
+    for (int k = 0; k < count; k++) {
+        sum[k] = *VALUE(neuron[k * size + START]);
+        weights[k] = shared + neuron[k * size + WEIGHTS];
+    }
+    for (ptrdiff_t j = 0; j < inputs; j++) {
+        const double x = values[input[j] * stride];
+        for (int k = 0; k < count; k++)
+            sum[k] = sum[k] + x * (consecutive ? weights[k][j] : shared[neuron[k * size + WEIGHTS + j]]);
+    }
+    for (int k = 0; k < count; k++) values[neuron[k * size + RESULT] * stride] = sum[k];
+    return neuron + count * size;
+}
+
+/* Whether the weights of each of so many neurons are consecutive. */
+TARGET MG_INLINE int NAME(are_consecutive)(int count, const int32_t *neuron, ptrdiff_t size) {
+    int all = 1;
+    for (int k = 0; k < count; k++) all &= neuron[k * size + CONSECUTIVE];
+    return all;
+}
+
 TARGET static void NAME(layer_of_row)(const Program *p, const Block *b, const Instruction *in) {
     LAYER;
-    ptrdiff_t i = 0;
-    for (; i + 4 <= neurons; i += 4, neuron += 4 * size) {
-        double sum[4];
-        for (int k = 0; k < 4; k++) sum[k] = *VALUE(neuron[k * size + START]);
-        for (ptrdiff_t j = 0; j < inputs; j++) {
-            const double x = values[input[j] * stride];
-            for (int k = 0; k < 4; k++)
-                sum[k] = sum[k] + x * shared[neuron[k * size + WEIGHTS + j]];
-        }
-        for (int k = 0; k < 4; k++) values[neuron[k * size + RESULT] * stride] = sum[k];
-    }
-    for (; i < neurons; i++, neuron += size) {
-        double sum = *VALUE(neuron[START]);
-        for (ptrdiff_t j = 0; j < inputs; j++)
-            sum = sum + values[input[j] * stride] * shared[neuron[WEIGHTS + j]];
-        values[neuron[RESULT] * stride] = sum;
-    }
+    const int32_t *end = neuron + neurons * size;
+    while (end - neuron >= 8 * size)
+        neuron = NAME(are_consecutive)(8, neuron, size)
+                     ? NAME(neurons_of_row)(8, 1, b, input, inputs, neuron)
+                     : NAME(neurons_of_row)(8, 0, b, input, inputs, neuron);
+    while (neuron < end) neuron = NAME(neurons_of_row)(1, 0, b, input, inputs, neuron);
 }
 
 TARGET static void NAME(layer)(const Program *p, const Block *b, const Instruction *in) {
@@ -192,28 +207,56 @@ TARGET static void NAME(layer)(const Program *p, const Block *b, const Instructi
     }
 }
 
+/* Of one row, the gradients of so many vectors of inputs, which stay in registers, and of their
+   weights. */
+TARGET MG_INLINE void NAME(inputs_of_row_backward)(
+    const int vectors, const Block *b, const int32_t *input, const int32_t *neuron, ptrdiff_t j,
+    ptrdiff_t size, ptrdiff_t neurons) {
+    enum { MOST = 16 };
+    double x[MOST], dx[MOST], w[MOST], dw[MOST];
+    NAME(Lanes) value[MOST / LANES], sum[MOST / LANES];
+    const ptrdiff_t n = vectors * LANES;
+    for (ptrdiff_t k = 0; k < n; k++)
+        x[k] = b->values[input[j + k] * b->stride], dx[k] = b->grads[input[j + k] * b->stride];
+    for (int v = 0; v < vectors; v++)
+        value[v] = NAME(load)(x + v * LANES), sum[v] = NAME(load)(dx + v * LANES);
+    for (const int32_t *one = neuron + neurons * size; (one -= size) >= neuron;) {
+        const double g = b->grads[one[RESULT] * b->stride];
+        const int32_t *weight = one + WEIGHTS + j;
+        const double *from = b->shared + *weight;
+        double *to = b->shared_grads + *weight;
+        if (!one[CONSECUTIVE]) {
+            for (ptrdiff_t k = 0; k < n; k++)
+                w[k] = b->shared[weight[k]], dw[k] = b->shared_grads[weight[k]];
+            from = w, to = dw;
+        }
+        for (int v = 0; v < vectors; v++) {
+            sum[v] = sum[v] + NAME(load)(from + v * LANES) * g;
+            NAME(store)(to + v * LANES, NAME(load)(to + v * LANES) + value[v] * g);
+        }
+        if (!one[CONSECUTIVE])
+            for (ptrdiff_t k = 0; k < n; k++) b->shared_grads[weight[k]] = dw[k];
+    }
+    for (int v = 0; v < vectors; v++) NAME(store)(dx + v * LANES, sum[v]);
+    for (ptrdiff_t k = 0; k < n; k++) b->grads[input[j + k] * b->stride] = dx[k];
+}
+
 TARGET static void NAME(layer_of_row_backward)(
     const Program *p, const Block *b, const Instruction *in) {
     LAYER;
     double *grads = b->grads, *shared_grads = b->shared_grads;
-    const int consecutive = p->layers[in->y] && stride == 1;
+    ptrdiff_t j = 0;
+    for (; inputs - j >= 16; j += 16)
+        NAME(inputs_of_row_backward)(16 / LANES, b, input, neuron, j, size, neurons);
+    for (; inputs - j >= LANES; j += LANES)
+        NAME(inputs_of_row_backward)(1, b, input, neuron, j, size, neurons);
     for (const int32_t *one = neuron + neurons * size; (one -= size) >= neuron;) {
         const double g = grads[one[RESULT] * stride];
-        const int32_t *weight = one + WEIGHTS;
         double *to = GRAD(one[START]);
-        if (consecutive) {
-            const double *restrict x = values + input[0], *restrict w = shared + weight[0];
-            double *restrict dx = grads + input[0], *restrict dw = shared_grads + weight[0];
-            INDEPENDENT for (ptrdiff_t j = 0; j < inputs; j++) {
-                dx[j] += w[j] * g;
-                dw[j] += x[j] * g;
-            }
-        } else {
-            for (ptrdiff_t j = 0; j < inputs; j++) {
-                const ptrdiff_t x = input[j] * stride;
-                grads[x] += shared[weight[j]] * g;
-                shared_grads[weight[j]] += values[x] * g;
-            }
+        for (ptrdiff_t k = j; k < inputs; k++) {
+            const ptrdiff_t x = input[k] * stride, w = one[WEIGHTS + k];
+            grads[x] += shared[w] * g;
+            shared_grads[w] += values[x] * g;
         }
         if (to) *to += g;
     }

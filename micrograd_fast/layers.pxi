@@ -141,7 +141,7 @@ cdef class Layers:
             found = self.found + i
             k = self.program.code[found.first].count
             found.start = found.end = <int32_t>items
-            items += 1 + k + <Py_ssize_t>found.neurons * (k + 2)
+            items += k + <Py_ssize_t>found.neurons * (k + 3)
             if items > INT32_MAX:
                 raise MemoryError  # a state may use its terms again and again
         tape.plan = self.program[0]
@@ -164,16 +164,13 @@ cdef class Layers:
                 out.count = found.neurons * step.count
                 out += 1
                 into = tape.layers + found.start
-                into[0] = True
                 for k in range(step.count):
-                    into[1 + k] = pairs[2 * k]
-                    into[0] = into[0] and pairs[2 * k] == pairs[0] + k
-                found.end += 1 + step.count
+                    into[k] = pairs[2 * k]
+                found.end += step.count
             into = tape.layers + found.end
-            into[0], into[1] = step.out, step.x
+            into[0], into[1], into[2] = step.out, step.x, True
             for k in range(step.count):
-                into[2 + k] = ~pairs[2 * k + 1]
-                if into[2 + k] != into[2] + k:
-                    tape.layers[found.start] = False
-            found.end += 2 + step.count
+                into[3 + k] = ~pairs[2 * k + 1]
+                into[2] = into[2] and into[3 + k] == into[3] + k
+            found.end += 3 + step.count
         return 0
