@@ -2,7 +2,9 @@
 
 cdef enum:
     ALIGNMENT = 64  # of block: a cache line, and the widest vector
-    PART = 2048  # instructions and terms, each for the rows of a block
+    # Instructions and terms that take some milliseconds at most:
+    PART = 2048  # each for the rows of a block
+    PART_OF_ROW = 32 * PART  # each for a single row
 
 cdef inline bint is_over_shared(int32_t op) noexcept nogil:
     """Whether it is a dot of what varies and what is shared."""
@@ -12,10 +14,12 @@ cdef inline Op eager_operation(int32_t op) noexcept nogil:
     """That of the node which an instruction replays."""
     return DOT if is_over_shared(op) else <Op>op
 
-cdef Py_ssize_t part_of(Instruction* first, Py_ssize_t left, int step) noexcept nogil:
-    """How many of the instructions left, from the first on or back, take some milliseconds."""
+cdef Py_ssize_t part_of(
+    Instruction* first, Py_ssize_t left, int step, Py_ssize_t part
+) noexcept nogil:
+    """How many of the instructions left, from the first on or back, make a part."""
     cdef Py_ssize_t n = 0, steps = 0
-    while n < left and steps < PART:
+    while n < left and steps < part:
         steps += 1 + first[n * step].count
         n += 1
     return n
@@ -214,14 +218,18 @@ cdef class Replay:
         """Steps for a row."""
         return 1 + self.program.length + self.term_count
 
+    cdef inline Py_ssize_t part(self) noexcept nogil:
+        """Steps between two looks."""
+        return PART if self.block.rows > 1 else PART_OF_ROW
+
     cdef inline int run_forward(self, bint varying) except -1 nogil:
-        if self.work() > PART:
+        if self.work() > self.part():
             return self.forward_in_parts(varying)
         kernel_forward(&self.plan, &self.block, varying)
         return 0
 
     cdef inline int run_backward_block(self, bint last) except -1 nogil:
-        if self.work() > PART:
+        if self.work() > self.part():
             return self.backward_in_parts(last)
         kernel_backward(&self.plan, &self.block, last)
         return 0
@@ -230,21 +238,21 @@ cdef class Replay:
         cdef Program part = self.plan
         cdef Instruction* end = part.code + part.length
         while part.code < end:
-            part.length = part_of(part.code, end - part.code, 1)
+            part.length = part_of(part.code, end - part.code, 1, self.part())
             kernel_forward(&part, &self.block, varying)
             part.code += part.length
-            self.look(PART)
+            self.look(self.part())
         return 0
 
     cdef int backward_in_parts(self, bint last) except -1 nogil:
         cdef Program part = self.plan
         cdef Py_ssize_t left = part.length
         while left:
-            part.length = part_of(self.plan.code + left - 1, left, -1)
+            part.length = part_of(self.plan.code + left - 1, left, -1, self.part())
             left -= part.length
             part.code = self.plan.code + left
             kernel_backward(&part, &self.block, last)
-            self.look(PART)
+            self.look(self.part())
         return 0
 
     cdef inline int clear_grads(self) except -1 nogil:
@@ -253,19 +261,19 @@ cdef class Replay:
         cdef Py_ssize_t first = 0, n, i
         memset(self.block.is_new, not one, self.varying_count)
         while one:  # in parts too: memory that is new takes its time
-            n = min(self.varying_count - first, <Py_ssize_t>PART)
+            n = min(self.varying_count - first, <Py_ssize_t>PART_OF_ROW)
             for i in range(first, first + n):
                 self.block.grads[i * self.block.stride] = 0.0
             first += n
             if first == self.varying_count:
                 break
-            self.look(PART)
+            self.look(self.part())
         return 0
 
     cdef int look(self, Py_ssize_t steps) except -1 nogil:
         """For a KeyboardInterrupt, where that is due after so many steps more."""
         self.steps += steps
-        if self.steps < PART:
+        if self.steps < self.part():
             return 0
         self.steps = 0
         if clock() < self.next_look:
