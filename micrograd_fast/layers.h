@@ -90,42 +90,70 @@ TARGET MG_NOINLINE void NAME(one_sum)(const NAME(Sums) *c, ptrdiff_t n) {
     NAME(add_terms)(1, 1, c, NAME(add_terms)(1, 4, c, 0, n), n);
 }
 
-/* The sums over rows of as many products as a vector has lanes: each in eight partial sums, so all of
-   them in eight vectors, and their trees together. */
-TARGET MG_INLINE void NAME(sum_products)(
-    const int one_g, const double *const *px, const double *const *pg, ptrdiff_t n, double *totals) {
+/* From two vectors, the lanes that Lanes(INDICES) of them name, counted through both. */
+#if LANES == 1
+#elif defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+#define SHUFFLE(x, y, ...) __builtin_shuffle(x, y, (NAME(Masks)){__VA_ARGS__})
+#endif
+
+/* The trees of as many sums as a vector has lanes, each of eight partial sums. */
+TARGET MG_INLINE NAME(Lanes) NAME(trees)(NAME(Lanes) s[LANES][8 / LANES]) {
+#if LANES == 8
+    NAME(Lanes) fours[4], twos[2];
+    for (int k = 0; k < 4; k++)
+        fours[k] = SHUFFLE(s[2 * k][0], s[2 * k + 1][0], 0, 1, 2, 3, 8, 9, 10, 11) +
+                   SHUFFLE(s[2 * k][0], s[2 * k + 1][0], 4, 5, 6, 7, 12, 13, 14, 15);
+    for (int k = 0; k < 2; k++)
+        twos[k] = SHUFFLE(fours[2 * k], fours[2 * k + 1], 0, 1, 4, 5, 8, 9, 12, 13) +
+                  SHUFFLE(fours[2 * k], fours[2 * k + 1], 2, 3, 6, 7, 10, 11, 14, 15);
+    return SHUFFLE(twos[0], twos[1], 0, 2, 4, 6, 8, 10, 12, 14) +
+           SHUFFLE(twos[0], twos[1], 1, 3, 5, 7, 9, 11, 13, 15);
+#elif LANES == 4
+    NAME(Lanes) fours[4], twos[2];
+    for (int k = 0; k < 4; k++) fours[k] = s[k][0] + s[k][1];
+    for (int k = 0; k < 2; k++)
+        twos[k] = SHUFFLE(fours[2 * k], fours[2 * k + 1], 0, 1, 4, 5) +
+                  SHUFFLE(fours[2 * k], fours[2 * k + 1], 2, 3, 6, 7);
+    return SHUFFLE(twos[0], twos[1], 0, 2, 4, 6) + SHUFFLE(twos[0], twos[1], 1, 3, 5, 7);
+#elif LANES == 2
+    NAME(Lanes) twos[2];
+    for (int k = 0; k < 2; k++) twos[k] = (s[k][0] + s[k][2]) + (s[k][1] + s[k][3]);
+    return SHUFFLE(twos[0], twos[1], 0, 2) + SHUFFLE(twos[0], twos[1], 1, 3);
+#else
+    return TREE(s[0]);
+#endif
+}
+
+/* The sums over rows of as many products as a vector has lanes, each in eight partial sums. */
+TARGET MG_INLINE NAME(Lanes) NAME(sum_products)(
+    const int one_g, const double *const *x, const double *const *g, ptrdiff_t n) {
     enum { VECTORS = 8 / LANES };
+    const int64_t *mask = below + 8 - n % 8;
     NAME(Lanes) sum[LANES][VECTORS];
-    const double *x[LANES], *g[LANES];
-    double s[LANES][8];
     ptrdiff_t from = 0;
-    for (int k = 0; k < LANES; k++) {
-        x[k] = px[k], g[k] = pg[one_g ? 0 : k];
+    for (int k = 0; k < LANES; k++)
         for (int v = 0; v < VECTORS; v++) sum[k][v] = (NAME(Lanes)){0};
-    }
     for (; from + 8 <= n; from += 8)
         for (int k = 0; k < LANES; k++)
             for (int v = 0; v < VECTORS; v++)
                 sum[k][v] = sum[k][v] + NAME(load)(x[k] + from + v * LANES) *
-                                            NAME(load)(g[k] + from + v * LANES);
-    if (from < n) {
-        const int64_t *mask = below + 8 - (n - from);
+                                            NAME(load)(g[one_g ? 0 : k] + from + v * LANES);
+    if (from < n)
         for (int k = 0; k < LANES; k++)
             for (int v = 0; v < VECTORS; v++)
-                sum[k][v] = sum[k][v] + NAME(masked)(NAME(load)(x[k] + from + v * LANES) *
-                                                         NAME(load)(g[k] + from + v * LANES),
-                                                     mask + v * LANES);
-    }
-    for (int k = 0; k < LANES; k++)
-        for (int v = 0; v < VECTORS; v++) NAME(store)(s[k] + v * LANES, sum[k][v]);
-    for (int k = 0; k < LANES; k++) totals[k] = TREE(s[k]);
+                sum[k][v] = sum[k][v] +
+                            NAME(masked)(NAME(load)(x[k] + from + v * LANES) *
+                                             NAME(load)(g[one_g ? 0 : k] + from + v * LANES),
+                                         mask + v * LANES);
+    return NAME(trees)(sum);
 }
 
 /* Products to be summed over rows, and where their sums are added. */
 typedef struct {
     ptrdiff_t n;
     int count;
-    int one_g; /* all so far have the same g */
     const double *x[LANES], *g[LANES];
     double *to[LANES];
 } NAME(Products);
@@ -133,18 +161,32 @@ typedef struct {
 TARGET MG_NOINLINE void NAME(add_sums)(NAME(Products) *c) {
     double totals[LANES];
     for (int k = c->count; k < LANES; k++) c->x[k] = c->x[0], c->g[k] = c->g[0];
-    if (c->one_g) NAME(sum_products)(1, c->x, c->g, c->n, totals);
-    else NAME(sum_products)(0, c->x, c->g, c->n, totals);
+    NAME(store)(totals, NAME(sum_products)(0, c->x, c->g, c->n));
     for (int k = 0; k < c->count; k++) *c->to[k] += totals[k];
     c->count = 0;
 }
 
 TARGET MG_INLINE void NAME(sum_product)(
     NAME(Products) *c, const double *x, const double *g, double *to) {
-    c->one_g = c->count == 0 || (c->one_g && g == c->g[0]);
     c->x[c->count] = x, c->g[c->count] = g, c->to[c->count] = to;
     if (++c->count == LANES) NAME(add_sums)(c);
 }
+
+/* Add the sums for the weights of as many inputs as a vector has lanes. */
+TARGET MG_NOINLINE void NAME(add_sums_of_inputs)(
+    const Block *b, const int32_t *input, const int32_t *neuron, ptrdiff_t size,
+    ptrdiff_t neurons, ptrdiff_t j) {
+    const double *x[LANES];
+    double totals[LANES];
+    for (int k = 0; k < LANES; k++) x[k] = b->values + input[j + k] * b->stride;
+    for (; neurons > 0; neurons--, neuron += size) {
+        const double *g = b->grads + neuron[RESULT] * b->stride;
+        NAME(store)(totals, NAME(sum_products)(1, x, &g, b->rows));
+        for (int k = 0; k < LANES; k++) b->shared_grads[neuron[WEIGHTS + j + k]] += totals[k];
+    }
+}
+
+#undef SHUFFLE
 
 #define LAYER                                                                    \
     const ptrdiff_t stride = b->stride;                                          \
@@ -269,8 +311,11 @@ TARGET static void NAME(layer_backward)(const Program *p, const Block *b, const 
     const ptrdiff_t n = b->rows;
     for (const int32_t *one = last; one >= neuron; one -= size) set_unset(b, one[RESULT]);
     NAME(Products) products = {.n = n};
+    ptrdiff_t done = 0;
+    for (; done + LANES <= inputs; done += LANES)
+        NAME(add_sums_of_inputs)(b, input, neuron, size, neurons, done);
     for (const int32_t *one = last; one >= neuron; one -= size)
-        for (ptrdiff_t j = 0; j < inputs; j++)
+        for (ptrdiff_t j = done; j < inputs; j++)
             NAME(sum_product)(&products, values + input[j] * stride, grads + one[RESULT] * stride,
                               shared_grads + one[WEIGHTS + j]);
     for (const int32_t *one = last; one >= neuron; one -= size) {
