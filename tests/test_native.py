@@ -170,15 +170,19 @@ class Library:
 
     def replay(self, tape, rows, seed):
         """The bits of what it gives for rows: outputs, gradients of parameters and of inputs."""
-        out = np.full(np.shape(tape.forward(rows)), np.nan)
+        out, again = (np.full(np.shape(tape.forward(rows)), np.nan) for _ in range(2))
         rows, seed = (None if x is None else np.ascontiguousarray(x) for x in (rows, seed))
         parameters = np.array([p.data for p in tape.parameters])
-        grads, input_grads = np.zeros(len(parameters)), np.full(rows.shape, np.nan)
+        # backward twice: with the outputs, which may be had with it, and without
+        grads, input_grads = np.zeros((2, len(parameters))), np.full((2, *rows.shape), np.nan)
         first = [address(rows), ctypes.c_size_t(len(rows)), address(parameters)]
         self.forward(*first, address(out), address(self.work))
-        last = [address(x) for x in (seed, grads, input_grads, self.work)]
-        self.backward(*first, *last)
-        return [bits_of(x) for x in (out, grads, input_grads)]
+        for i, values in enumerate((again, None)):
+            last = [address(x) for x in (seed, values, grads[i], input_grads[i], self.work)]
+            self.backward(*first, *last)
+        found = [bits_of(x) for x in (out, grads[0], input_grads[0])]
+        assert found == [bits_of(x) for x in (again, grads[1], input_grads[1])]
+        return found
 
 
 def address(array):

@@ -27,12 +27,12 @@ HEAD = """\
    void {name}_forward(
        const double *rows, size_t n, const double *parameters, double *out, double *work);
    void {name}_backward(
-       const double *rows, size_t n, const double *parameters, const double *seed,
+       const double *rows, size_t n, const double *parameters, const double *seed, double *out,
        double *parameter_grads, double *input_grads, double *work);
 
    rows             n rows of {inputs} inputs, in the order of tape.inputs
    parameters       {parameters} numbers, in the order of tape.parameters
-   out              gets the {outputs} outputs of each row
+   out              gets the {outputs} outputs of each row; in backward it may be NULL
    seed             the weight of each row and output, in the shape of out; all 1.0 if NULL
    parameter_grads  the gradient of the weighted sum of the outputs is added to these {parameters}
    input_grads      gets that of each row's {inputs} inputs, in the shape of rows
@@ -74,7 +74,7 @@ void {name}_forward(
 }}
 
 void {name}_backward(
-    const double *rows, size_t n, const double *parameters, const double *seed,
+    const double *rows, size_t n, const double *parameters, const double *seed, double *out,
     double *parameter_grads, double *input_grads, double *work) {{
     {name}_begin(parameters, work);
     {name}_clear(work);
@@ -82,7 +82,7 @@ void {name}_backward(
         const size_t count = n - i < MG_ROWS ? n - i : MG_ROWS;
         {name}_backward_block(
             rows + i * {inputs}, count, seed ? seed + i * {outputs} : NULL,
-            input_grads + i * {inputs}, i + count == n, 0, work);
+            out ? out + i * {outputs} : NULL, input_grads + i * {inputs}, i + count == n, 0, work);
     }}
     {name}_end(work, parameter_grads);
 }}"""
@@ -129,7 +129,12 @@ class Code:
         self.rows = 0
         self.forward_lines = self.one_loop(forward)
         backward = self.section(
-            self.read, self.writer.forward, self.sow, self.writer.backward, self.write_gradients
+            self.read,
+            self.writer.forward,
+            self.write_outputs_if_wanted,
+            self.sow,
+            self.writer.backward,
+            self.write_gradients,
         )
         self.writer.sums = 0
         self.backward_lines = self.one_loop(backward)
@@ -166,10 +171,14 @@ class Code:
         for i in range(k):
             self.writer.put("set", f"v{i}", f"rows[i * {k} + {i}]")
 
-    def write_outputs(self) -> None:
+    def write_outputs(self, condition: str = "") -> None:
         k = len(self.listing.outputs)
         for i, x in enumerate(self.listing.outputs):
-            self.writer.put("out", f"out[i * {k} + {i}]", self.writer.operand(x))
+            self.writer.put("out", f"{condition}out[i * {k} + {i}]", self.writer.operand(x))
+
+    def write_outputs_if_wanted(self) -> None:
+        if not self.shared_library:  # a Tape has them from forward
+            self.write_outputs("if (out) ")
 
     def sow(self) -> None:
         k = len(self.listing.outputs)
@@ -355,9 +364,11 @@ class Code:
         )
 
     def backward_block(self, lines: list[str]) -> str:
+        out = "" if self.shared_library else "double *out, "
         return self.define(
-            f"void {self.name}_backward_block(const double *rows, size_t n, const double *seed, "
-            "double *input_grads, int last, int at_hand, double *work)",
+            f"void {self.name}_backward_block(\n"
+            f"    const double *rows, size_t n, const double *seed, {out}double *input_grads,\n"
+            "    int last, int at_hand, double *work)",
             lines,
         )
 
@@ -393,6 +404,8 @@ class Code:
         ]
         same = ["int same = at_hand;", *(f"same &= {put}" for put in puts)]
         again = ["if (!same) {", *indented(values), "}"]
+        if not self.shared_library:
+            again += ["if (out) {", *indented(outputs), "}"]
         return [
             *found,
             self.forward_block([*pointers, size, *puts, *values, *outputs]),
