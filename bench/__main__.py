@@ -28,6 +28,7 @@ MODULES = (
     "gpt",
     "tape_row",
     "tape_rows",
+    "from_c",
     "second_order",
     "record",
     "parallel",

@@ -23,6 +23,7 @@ SECONDS_FOR_ONE_ANSWER = 180
 
 # What to import for a contestant where that is not the package that its name starts with.
 MODULES = {
+    "C": "builtins",
     "float": "builtins",
     "micrograd": "micrograd.engine",
     "python": "bench.python",
