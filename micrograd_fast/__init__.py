@@ -15,7 +15,8 @@ if backend not in ("fast", "ref"):
     raise ImportError(f"MICROGRAD_BACKEND must be 'fast' or 'ref', got {backend!r}")
 
 _rooms = (
-    "engine functions gradients derivatives losses nn optim tape graph checks parallel arrays plot"
+    "engine functions gradients derivatives losses optim module nn tape graph checks parallel "
+    "arrays plot"
 )
 for _room in _rooms.split():
     if backend == "ref":
@@ -43,6 +44,7 @@ from micrograd_fast import functions as functions
 from micrograd_fast import gradients as gradients
 from micrograd_fast import graph as graph
 from micrograd_fast import losses as losses
+from micrograd_fast import module as module
 from micrograd_fast import nn as nn
 from micrograd_fast import optim as optim
 from micrograd_fast import parallel as parallel
@@ -57,7 +59,8 @@ from micrograd_fast.functions import sum as sum
 from micrograd_fast.gradients import gradient
 from micrograd_fast.graph import draw_dot, trace
 from micrograd_fast.losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
-from micrograd_fast.nn import MLP, Layer, Module, Neuron
+from micrograd_fast.module import Module
+from micrograd_fast.nn import MLP, Layer, Neuron
 from micrograd_fast.optim import SGD, Adam
 from micrograd_fast.parallel import DataParallel
 from micrograd_fast.plot import plot_boundary, plot_history

@@ -1,11 +1,11 @@
 """Neural networks over Values: Module, Neuron, Layer and MLP, and the losses."""
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .engine import Value, _Number
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
+from .module import Module
 
 __all__ = [
     "MLP",
@@ -18,32 +18,6 @@ __all__ = [
     "mse",
     "softmax",
 ]
-
-class Module:
-    """What has parameters. Subclasses override `parameters`."""
-
-    def zero_grad(self) -> None:
-        """Set the grad of every parameter to 0.0."""
-
-    def parameters(self) -> list[Value]:
-        """The Values that training changes, in a fixed order."""
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows: the number of parameters, where repr lists every neuron."""
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the parameters' data to a file in NumPy's .npz format.
-
-        The file appears whole or not at all: it is written beside path and then renamed.
-        Raises ValueError if a parameter is not finite.
-        """
-
-    def load(self, path: str | os.PathLike[str]) -> None:
-        """Read the parameters' data from a file that save wrote, for a module of the same shape.
-
-        Nothing in the file is executed. Raises ValueError for another file, another module, another
-        number of parameters, or a parameter that is not finite, and then changes nothing.
-        """
 
 class Neuron(Module):
     """activation(b + w[0] * x[0] + w[1] * x[1] + ...).

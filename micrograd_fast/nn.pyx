@@ -8,6 +8,7 @@ from micrograd_ref.nn import ACTIVATIONS, size
 
 from .engine import Value as PyValue
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
+from .module import Module
 from .wording import worded_as
 
 from .engine cimport (
@@ -66,15 +67,6 @@ cdef object nested(object fn, tuple arguments):
         return fn(*arguments)
     finally:
         leave_nested()
-
-
-class Module(reference.Module):
-    """What has parameters. Subclasses override `parameters`."""
-
-    def zero_grad(self):
-        """Set the grad of every parameter to 0.0."""
-        for p in self.parameters():
-            p.grad = 0.0
 
 
 class Neuron(Module):

@@ -41,6 +41,11 @@ cdef object zeros(Py_ssize_t n):
     return array("d", bytes(n * sizeof(double)))
 
 
+def zero_grads(params):
+    for p in params:
+        p.grad = 0.0
+
+
 class _Optimizer:
     """What SGD and Adam share: the parameters and the learning rate."""
 

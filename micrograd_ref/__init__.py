@@ -11,6 +11,7 @@ from . import functions as functions
 from . import gradients as gradients
 from . import graph as graph
 from . import losses as losses
+from . import module as module
 from . import nn as nn
 from . import optim as optim
 from . import parallel as parallel
@@ -25,7 +26,8 @@ from .functions import sum as sum
 from .gradients import gradient
 from .graph import draw_dot, trace
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
-from .nn import MLP, Layer, Module, Neuron
+from .module import Module
+from .nn import MLP, Layer, Neuron
 from .optim import SGD, Adam
 from .parallel import DataParallel
 from .plot import plot_boundary, plot_history

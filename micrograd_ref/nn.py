@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import operator
-import os
 import random
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from . import saving
 from .checking import sequence
 from .engine import Value, values
 from .functions import dot
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
+from .module import Module
 from .node import is_value
 
 __all__ = [
@@ -39,39 +38,6 @@ def size(n: int, what: str) -> int:
 def check_inputs(module: Module, expected: int, got: int) -> None:
     if got != expected:
         raise ValueError(f"{type(module).__name__} expects {expected} inputs, got {got}")
-
-
-class Module:
-    """What has parameters. Subclasses override `parameters`."""
-
-    def zero_grad(self) -> None:
-        """Set the grad of every parameter to 0.0."""
-        for p in self.parameters():
-            p.grad = 0.0
-
-    def parameters(self) -> list[Value]:
-        """The Values that training changes, in a fixed order."""
-        return []
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows: the number of parameters, where repr lists every neuron."""
-        return f"{type(self).__name__} with {len(self.parameters())} parameters"
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the parameters' data to a file in NumPy's .npz format.
-
-        The file appears whole or not at all: it is written beside path and then renamed.
-        Raises ValueError if a parameter is not finite.
-        """
-        saving.save(self, path)
-
-    def load(self, path: str | os.PathLike[str]) -> None:
-        """Read the parameters' data from a file that save wrote, for a module of the same shape.
-
-        Nothing in the file is executed. Raises ValueError for another file, another module, another
-        number of parameters, or a parameter that is not finite, and then changes nothing.
-        """
-        saving.load(self, path)
 
 
 class Neuron(Module):

@@ -40,6 +40,11 @@ def _betas(betas: Iterable[Any]) -> tuple[float, float]:
     return _within(betas[0], "beta1", 1.0), _within(betas[1], "beta2", 1.0)
 
 
+def zero_grads(params: Iterable[Value]) -> None:
+    for p in params:
+        p.grad = 0.0
+
+
 class _Optimizer:
     """What SGD and Adam share: the parameters and the learning rate."""
 

@@ -1,4 +1,4 @@
-"""Module, Neuron, Layer and MLP."""
+"""Neuron, Layer and MLP."""
 
 import random
 

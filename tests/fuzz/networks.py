@@ -28,6 +28,7 @@ def module(w):
             f"mg.MLP({nin}, {nouts})",
             f"Scaled({nin}, activation={activation!r})",
             f"Pair(mg.MLP({nin}, [2, 1]), mg.Neuron({nin}))",
+            f"Holder({pick_module(w)}, {w.value()}, [{w.operand()}, mg.Neuron({nin})])",
             "mg.Module()",
         )
     )
@@ -88,6 +89,26 @@ def change_module(w):
             f"for p in {m}.parameters(): p.data -= 0.05 * p.grad",
             f"for i, p in enumerate({m}.parameters()): p.label = f'p{{i}}'",
             f"{w.new('r')} = [p.data for p in {m}.parameters()], repr({m})",
+        )
+    )
+
+
+def state(w):
+    """What a module finds in its attributes."""
+    m, other, a = pick_module(w), pick_module(w), w.operand()
+    name = w.rng.choice(("w.0", "b", "layers.0.neurons.0.b", "held.1", "nothing"))
+    return w.rng.choice(
+        (
+            f"{w.new('r')} = {m}.state_dict()",
+            f"{w.new('r')} = [name for name, _ in {m}.named_parameters()]",
+            f"{m}.load_state_dict({other}.state_dict())",
+            f"{m}.load_state_dict({{**{m}.state_dict(), {name!r}: {w.number()}}})",
+            f"{m}.extra = [{a}, ({other}, {w.value()})]",
+            f"{m}.more[{w.rng.choice(('0', '0.5', repr('a.b')))}] = {a}",
+            f"{m}.more = {{'a': {{'b': {a}}}}}",
+            f"{m}.more = {{'a.b': {a}, 'a': [{m}]}}",
+            f"{w.new('r')} = {m}.eval() is {m}",
+            f"{m}.train({w.rng.choice(('', 'False', '1'))})",
         )
     )
 

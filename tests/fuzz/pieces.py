@@ -169,6 +169,13 @@ class Pair(mg.Module):
     def parameters(self):
         return self.first.parameters() + self.second.parameters()
 """,
+    "Holder": """
+class Holder(mg.Module):
+    def __init__(self, *held):
+        self.held, self.more = held, {}
+    def __call__(self, x):
+        return [call(x) for call in self.held if callable(call)]
+""",
     "folder": """
 folder = tempfile.TemporaryDirectory()
 """,

@@ -61,7 +61,8 @@ class Run:
             return type(x).__name__, *(self.shown(y) for y in x)
         if isinstance(x, self.mg.Module):
             try:
-                return without_package(repr(x)), self.shown(parameters_of(x))
+                names = [name for name, _ in named_parameters_of(x)]
+                return without_package(repr(x)), self.shown(parameters_of(x)), names, x.training
             except RecursionError:  # a module that holds itself
                 return type(x).__name__
         if isinstance(x, (self.mg.SGD, self.mg.Adam)):
@@ -143,6 +144,13 @@ def parameters_of(module):
         return module.parameters()
     except Exception as error:
         return [type(error).__name__]
+
+
+def named_parameters_of(module):
+    try:
+        return module.named_parameters()
+    except Exception as error:
+        return [(without_package(error), None)]
 
 
 # CPython words the errors of a wrong call differently for Python and for C functions.

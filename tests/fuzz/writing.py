@@ -41,6 +41,7 @@ LINES = {
     networks.call: 6,
     networks.take: 3,
     networks.change_module: 3,
+    networks.state: 2,
     networks.optimizer: 2,
     networks.train: 5,
     tapes.tape: 4,
