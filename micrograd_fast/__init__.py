@@ -61,7 +61,7 @@ from micrograd_fast.graph import draw_dot, trace
 from micrograd_fast.losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
 from micrograd_fast.module import Module
 from micrograd_fast.nn import MLP, Layer, Neuron
-from micrograd_fast.optim import SGD, Adam
+from micrograd_fast.optim import SGD, Adam, AdamW, RMSprop, clip_grad_norm
 from micrograd_fast.parallel import DataParallel
 from micrograd_fast.plot import plot_boundary, plot_history
 from micrograd_fast.tape import Tape
@@ -71,15 +71,18 @@ __all__ = [
     "MLP",
     "SGD",
     "Adam",
+    "AdamW",
     "DataParallel",
     "GradCheck",
     "Layer",
     "Module",
     "Neuron",
+    "RMSprop",
     "Tape",
     "Value",
     "array",
     "binary_cross_entropy",
+    "clip_grad_norm",
     "cross_entropy",
     "crosscheck",
     "data",

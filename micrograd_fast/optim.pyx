@@ -1,29 +1,50 @@
-# cython: nonecheck=True
-"""Optimizers: SGD and Adam."""
+"""Optimizers: SGD, Adam, AdamW and RMSprop; and clip_grad_norm."""
 
 from array import array
 
-from libc.math cimport sqrt
+from cpython.object cimport PyObject
+from libc.math cimport INFINITY, sqrt
 
 from micrograd_ref import optim as reference
 
 from .wording import worded_as
 
-from .engine cimport Value, number, power, type_name
+from .engine cimport Value, number, power, tuple_items, type_name
 
-__all__ = ["SGD", "Adam"]
+__all__ = ["SGD", "Adam", "AdamW", "RMSprop", "clip_grad_norm"]
 
 
-cdef tuple parameters(object params):
+cdef tuple parameters(object params, str user="an optimizer"):
     params = tuple(params)
     for p in params:
         if not isinstance(p, Value):
             raise TypeError(f"a parameter must be a Value, not '{type_name(p)}'")
     if not params:
-        raise ValueError("an optimizer needs at least one parameter, got none")
+        raise ValueError(f"{user} needs at least one parameter, got none")
     if len({id(p) for p in params}) != len(params):
-        raise ValueError("an optimizer expects each parameter once, got one twice")
+        raise ValueError(f"{user} expects each parameter once, got one twice")
     return params
+
+cdef PyObject** values_in(tuple params) except NULL:
+    """Where they lie, to be read without being held. Each is a Value, whatever was put there."""
+    cdef PyObject** items = tuple_items(params)
+    cdef Py_ssize_t i
+    for i in range(len(params)):
+        if not isinstance(<object>items[i], Value):
+            raise TypeError(f"a parameter must be a Value, not '{type_name(params[i])}'")
+    return items
+
+cdef inline double data_of(PyObject* p) noexcept:
+    return (<Value>p)._data
+
+cdef inline double grad_of(PyObject* p) noexcept:
+    return (<Value>p)._grad
+
+cdef inline void set_data(PyObject* p, double data) noexcept:
+    (<Value>p)._data = data
+
+cdef inline void set_grad(PyObject* p, double grad) noexcept:
+    (<Value>p)._grad = grad
 
 cdef double within(object x, str what, double below) except? -1:
     cdef double value = number(x, what)
@@ -46,8 +67,36 @@ def zero_grads(params):
         p.grad = 0.0
 
 
+@worded_as(reference.clip_grad_norm)
+def clip_grad_norm(params, max_norm):
+    """Scale the grads of parameters so that their norm is max_norm at most; returns what it was.
+
+    params: Values, each once. max_norm: at least 0; inf leaves the grads as they are.
+    The norm is the root of the sum of their squares, in order. As in PyTorch, each grad is
+    multiplied by max_norm / (norm + 1e-6) where that is not 1 or more: a nan among them reaches
+    all.
+    Raises TypeError for what is no Value or number, ValueError for no or repeated parameters and
+    for a max_norm below 0.
+    """
+    cdef tuple checked = parameters(params, "clip_grad_norm")
+    cdef double most = number(max_norm, "max_norm")
+    if not most >= 0:
+        raise ValueError(f"max_norm must be at least 0, got {most}")
+    cdef double norm, scale, total = 0.0
+    cdef PyObject** p = values_in(checked)
+    cdef Py_ssize_t i
+    for i in range(len(checked)):
+        total += grad_of(p[i]) * grad_of(p[i])
+    norm = sqrt(total)
+    scale = most / (norm + 1e-6)
+    if not scale >= 1:
+        for i in range(len(checked)):
+            set_grad(p[i], grad_of(p[i]) * scale)
+    return norm
+
+
 class _Optimizer:
-    """What SGD and Adam share: the parameters and the learning rate."""
+    """What all optimizers share: the parameters and the learning rate."""
 
     def __init__(self, params, lr):
         params = parameters(params)
@@ -66,13 +115,15 @@ class _Optimizer:
 
     @lr.setter
     def lr(self, lr):
-        self._lr = within(lr, "lr", float("inf"))
+        self._lr = within(lr, "lr", INFINITY)
 
     def zero_grad(self):
         """Set the grad of every parameter to 0.0."""
-        cdef Value p
-        for p in <tuple?>self._params:
-            p._grad = 0.0
+        cdef tuple params = self._params
+        cdef PyObject** p = values_in(params)
+        cdef Py_ssize_t i
+        for i in range(len(params)):
+            set_grad(p[i], 0.0)
 
 
 class SGD(_Optimizer):
@@ -81,29 +132,36 @@ class SGD(_Optimizer):
     params: the Values to change, each once. lr: the learning rate, at least 0.
     momentum: in [0, 1). With it, v = momentum * v + grad and data -= lr * v, as PyTorch has it;
     without, data -= lr * grad.
+    weight_decay: at least 0; weight_decay * data is added to grad first, the gradient of an L2
+    penalty of half that weight.
     Raises TypeError for what is no Value or number, ValueError for no or repeated parameters and
     for numbers out of range.
     """
 
     @worded_as(reference.SGD.__init__)
-    def __init__(self, params, lr, momentum=0.0):
+    def __init__(self, params, lr, momentum=0.0, weight_decay=0.0):
         momentum = within(momentum, "momentum", 1.0)
+        weight_decay = within(weight_decay, "weight_decay", INFINITY)
         super().__init__(params, lr)
-        self.momentum = momentum
+        self.momentum, self.weight_decay = momentum, weight_decay
         self._velocity = zeros(len(self._params))
 
     def step(self):
         """Change every parameter once, by its grad."""
         cdef double lr = self.lr, change
         cdef double momentum = within(self.momentum, "momentum", 1.0)
+        cdef double weight_decay = within(self.weight_decay, "weight_decay", INFINITY)
         cdef double[::1] velocity = self._velocity
-        cdef Value p
+        cdef tuple params = self._params
+        cdef PyObject** p = values_in(params)
         cdef Py_ssize_t i
-        for i, p in enumerate(<tuple?>self._params):
-            change = p._grad
+        for i in range(len(params)):
+            change = grad_of(p[i])
+            if weight_decay != 0:
+                change += weight_decay * data_of(p[i])
             if momentum != 0:
-                change = velocity[i] = momentum * velocity[i] + p._grad
-            p._data = p._data - lr * change
+                change = velocity[i] = momentum * velocity[i] + change
+            set_data(p[i], data_of(p[i]) - lr * change)
 
 
 class Adam(_Optimizer):
@@ -111,15 +169,19 @@ class Adam(_Optimizer):
 
     params: the Values to change, each once. lr: the learning rate, at least 0.
     betas: the two decay rates, each in [0, 1). eps: at least 0, added to the root.
+    weight_decay: at least 0; weight_decay * data is added to grad first. AdamW has it otherwise.
     Raises TypeError for what is no Value or number, ValueError for no or repeated parameters and
     for numbers out of range.
     """
 
+    _decays_data = False  # but adds to the gradient
+
     @worded_as(reference.Adam.__init__)
-    def __init__(self, params, lr=0.001, betas=(0.9, 0.999), eps=1e-8):
-        betas, eps = checked_betas(betas), within(eps, "eps", float("inf"))
+    def __init__(self, params, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+        betas, eps = checked_betas(betas), within(eps, "eps", INFINITY)
+        weight_decay = within(weight_decay, "weight_decay", INFINITY)
         super().__init__(params, lr)
-        self.betas, self.eps = betas, eps
+        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         self._steps = 0
         self._mean = zeros(len(self._params))
         self._square = zeros(len(self._params))
@@ -128,17 +190,86 @@ class Adam(_Optimizer):
         """Change every parameter once, by its grad and the averages of those before."""
         cdef double beta1, beta2, g, root, lr = self.lr
         beta1, beta2 = checked_betas(self.betas)
-        cdef double eps = within(self.eps, "eps", float("inf"))
+        cdef double eps = within(self.eps, "eps", INFINITY)
+        cdef double weight_decay = within(self.weight_decay, "weight_decay", INFINITY)
+        cdef bint decays_data = self._decays_data
         self._steps += 1
         cdef double correction1 = 1.0 - power(beta1, self._steps)
         cdef double correction2 = 1.0 - power(beta2, self._steps)
         cdef double[::1] mean = self._mean
         cdef double[::1] square = self._square
-        cdef Value p
+        cdef tuple params = self._params
+        cdef PyObject** p = values_in(params)
         cdef Py_ssize_t i
-        for i, p in enumerate(<tuple?>self._params):
-            g = p._grad
+        for i in range(len(params)):
+            g = grad_of(p[i])
+            if decays_data:
+                set_data(p[i], data_of(p[i]) * (1.0 - lr * weight_decay))
+            elif weight_decay != 0:
+                g += weight_decay * data_of(p[i])
             mean[i] = beta1 * mean[i] + (1.0 - beta1) * g
             square[i] = beta2 * square[i] + (1.0 - beta2) * (g * g)
             root = sqrt(square[i] / correction2)
-            p._data = p._data - lr * (mean[i] / correction1) / (root + eps)
+            set_data(p[i], data_of(p[i]) - lr * (mean[i] / correction1) / (root + eps))
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay, of Loshchilov and Hutter, https://arxiv.org/abs/1711.05101.
+
+    Before the step of Adam, data *= 1 - lr * weight_decay, as PyTorch has it; the averages see
+    nothing of it.
+    params, lr, betas, eps: as of Adam. weight_decay: at least 0.
+    Raises TypeError for what is no Value or number, ValueError for no or repeated parameters and
+    for numbers out of range.
+    """
+
+    _decays_data = True
+
+    @worded_as(reference.AdamW.__init__)
+    def __init__(self, params, lr=0.001, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01):
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+
+class RMSprop(_Optimizer):
+    """RMSprop of Tieleman and Hinton, as PyTorch has it.
+
+    params: the Values to change, each once. lr: the learning rate, at least 0.
+    alpha: the decay rate of the mean of grad * grad, in [0, 1). eps: at least 0, added to its root.
+    weight_decay: at least 0; weight_decay * data is added to grad first.
+    momentum: in [0, 1). v = momentum * v + grad / (root + eps), and data -= lr * v.
+    Raises TypeError for what is no Value or number, ValueError for no or repeated parameters and
+    for numbers out of range.
+    """
+
+    @worded_as(reference.RMSprop.__init__)
+    def __init__(self, params, lr=0.01, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0):
+        alpha, eps = within(alpha, "alpha", 1.0), within(eps, "eps", INFINITY)
+        weight_decay = within(weight_decay, "weight_decay", INFINITY)
+        momentum = within(momentum, "momentum", 1.0)
+        super().__init__(params, lr)
+        self.alpha, self.eps = alpha, eps
+        self.weight_decay, self.momentum = weight_decay, momentum
+        self._square = zeros(len(self._params))
+        self._velocity = zeros(len(self._params))
+
+    def step(self):
+        """Change every parameter once, by its grad and the averages of those before."""
+        cdef double lr = self.lr, g, change
+        cdef double alpha = within(self.alpha, "alpha", 1.0)
+        cdef double eps = within(self.eps, "eps", INFINITY)
+        cdef double weight_decay = within(self.weight_decay, "weight_decay", INFINITY)
+        cdef double momentum = within(self.momentum, "momentum", 1.0)
+        cdef double[::1] square = self._square
+        cdef double[::1] velocity = self._velocity
+        cdef tuple params = self._params
+        cdef PyObject** p = values_in(params)
+        cdef Py_ssize_t i
+        for i in range(len(params)):
+            g = grad_of(p[i])
+            if weight_decay != 0:
+                g += weight_decay * data_of(p[i])
+            square[i] = alpha * square[i] + (1.0 - alpha) * (g * g)
+            change = g / (sqrt(square[i]) + eps)
+            if momentum != 0:
+                change = velocity[i] = momentum * velocity[i] + change
+            set_data(p[i], data_of(p[i]) - lr * change)

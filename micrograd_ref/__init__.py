@@ -28,7 +28,7 @@ from .graph import draw_dot, trace
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
 from .module import Module
 from .nn import MLP, Layer, Neuron
-from .optim import SGD, Adam
+from .optim import SGD, Adam, AdamW, RMSprop, clip_grad_norm
 from .parallel import DataParallel
 from .plot import plot_boundary, plot_history
 from .tape import Tape
@@ -38,15 +38,18 @@ __all__ = [
     "MLP",
     "SGD",
     "Adam",
+    "AdamW",
     "DataParallel",
     "GradCheck",
     "Layer",
     "Module",
     "Neuron",
+    "RMSprop",
     "Tape",
     "Value",
     "array",
     "binary_cross_entropy",
+    "clip_grad_norm",
     "cross_entropy",
     "crosscheck",
     "data",

@@ -300,8 +300,10 @@ def test_dot_and_sum_have_the_bits_of_the_chains_they_stand_for(mg, pairs, start
         lambda mg, p: mg.SGD(p, 0.05, momentum=0.9),
         lambda mg, p: mg.Adam(p, 0.05, betas=(0.8, 0.99), eps=1e-6),
         lambda mg, p: mg.Adam(p, 0.05, betas=(0.0, 0.0), eps=0.0),
+        lambda mg, p: mg.AdamW(p, 0.05, weight_decay=0.1),
+        lambda mg, p: mg.RMSprop(p, 0.05, weight_decay=0.1, momentum=0.5),
     ],
-    ids=["SGD", "momentum", "Adam", "Adam without memory"],
+    ids=["SGD", "momentum", "Adam", "Adam without memory", "AdamW", "RMSprop"],
 )
 def test_training_has_the_same_bits(optimizer, activation):
     def train(mg):
@@ -315,6 +317,7 @@ def test_training_has_the_same_bits(optimizer, activation):
             losses.append(sum(errors) + 1e-4 * mg.dot(model.parameters(), model.parameters()))
             steps.zero_grad()
             losses[-1].backward()
+            mg.clip_grad_norm(steps.params, 2.0)
             steps.lr = 0.05 / (k + 1)
             steps.step()
         return [*losses, *model.parameters()]
@@ -343,8 +346,9 @@ def test_training_without_zero_grad_has_the_same_bits():
     st.integers(0, 4),
     st.floats(0, 10),
     st.floats(0, 0.999),
+    st.floats(0, 10),
 )
-def test_optimizers_have_the_same_bits_on_any_numbers(params, steps, lr, beta):
+def test_optimizers_have_the_same_bits_on_any_numbers(params, steps, lr, beta, decay):
     def train(mg):
         roots = []
         for make in (
@@ -352,12 +356,17 @@ def test_optimizers_have_the_same_bits_on_any_numbers(params, steps, lr, beta):
             lambda p: mg.SGD(p, lr, beta),
             lambda p: mg.Adam(p, lr, (beta, 0.5)),
             lambda p: mg.Adam(p, lr, (0.5, beta), eps=0.0),
+            lambda p: mg.SGD(p, lr, beta, decay),
+            lambda p: mg.Adam(p, lr, (beta, 0.5), weight_decay=decay),
+            lambda p: mg.AdamW(p, lr, (0.5, beta), weight_decay=decay),
+            lambda p: mg.RMSprop(p, lr, beta, 1e-8, decay, beta),
         ):
             values = [mg.Value(x) for x, _, _ in params]
             optimizer = make(values)
             for k in range(steps):
                 for v, (_, first, later) in zip(values, params, strict=True):
                     v.grad = later if k else first
+                mg.clip_grad_norm(values, lr)
                 optimizer.step()
             roots += values
         return roots

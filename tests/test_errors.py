@@ -345,7 +345,7 @@ def test_an_error_has_its_type_and_message(mg, fn, kind, message):
     assert error_of(lambda: fn(mg)) == (kind, message)
 
 
-# What is given to SGD and to Adam, the type, the message.
+# What is given to an optimizer, the type, the message.
 OPTIMIZERS = [
     (
         "no parameters",
@@ -393,7 +393,7 @@ OPTIMIZERS = [
 ]
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam"])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop"])
 @pytest.mark.parametrize(
     ("args", "kind", "message"), [c[1:] for c in OPTIMIZERS], ids=[c[0] for c in OPTIMIZERS]
 )
@@ -401,7 +401,7 @@ def test_an_optimizer_refuses(mg, name, args, kind, message):
     assert error_of(lambda: getattr(mg, name)(*args(mg))) == (kind, message)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam"])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop"])
 def test_a_rate_is_checked_when_it_is_set(mg, name):
     optimizer = getattr(mg, name)([mg.Value(1.0)], 0.1)
     message = "lr must be at least 0 and below inf, got -1.0"

@@ -347,6 +347,14 @@ VALUES = {
         lambda mg, a, x: mg.Adam([x, a]),
         "a parameter must be a Value, not '{}'",
     ),
+    "a parameter of RMSprop": (
+        lambda mg, a, x: mg.RMSprop([x]),
+        "a parameter must be a Value, not '{}'",
+    ),
+    "a parameter to clip": (
+        lambda mg, a, x: mg.clip_grad_norm([a, x], 0.1),
+        "a parameter must be a Value, not '{}'",
+    ),
     "an output of a Tape": (
         lambda mg, a, x: mg.Tape([a, x]),
         "an output of a Tape must be a Value, not '{}'",
@@ -408,6 +416,22 @@ RANGES = {
     "beta1": (lambda mg, a, x: mg.Adam([a], betas=(x, 0.9)).betas[0], 1.0),
     "beta2": (lambda mg, a, x: mg.Adam([a], betas=[0.9, x]).betas[1], 1.0),
     "eps": (lambda mg, a, x: mg.Adam([a], eps=x).eps, math.inf),
+    "alpha": (lambda mg, a, x: mg.RMSprop([a], alpha=x).alpha, 1.0),
+    "momentum, of RMSprop": (lambda mg, a, x: mg.RMSprop([a], momentum=x).momentum, 1.0),
+    "eps, of RMSprop": (lambda mg, a, x: mg.RMSprop([a], eps=x).eps, math.inf),
+    "weight_decay, of SGD": (
+        lambda mg, a, x: mg.SGD([a], 0.1, weight_decay=x).weight_decay,
+        math.inf,
+    ),
+    "weight_decay, of Adam": (lambda mg, a, x: mg.Adam([a], weight_decay=x).weight_decay, math.inf),
+    "weight_decay, of AdamW": (
+        lambda mg, a, x: mg.AdamW([a], weight_decay=x).weight_decay,
+        math.inf,
+    ),
+    "weight_decay, of RMSprop": (
+        lambda mg, a, x: mg.RMSprop([a], weight_decay=x).weight_decay,
+        math.inf,
+    ),
 }
 
 
@@ -541,8 +565,11 @@ CALLS = {
     "binary_cross_entropy": (2, 2),
     "softmax": (1, 1),
     "cross_entropy": (2, 2),
-    "SGD": (2, 3),
-    "Adam": (1, 4),
+    "SGD": (2, 4),
+    "Adam": (1, 5),
+    "AdamW": (1, 5),
+    "RMSprop": (1, 6),
+    "clip_grad_norm": (2, 2),
     "Tape": (1, 2),
     "DataParallel": (2, 2),
     "trace": (1, 1),
@@ -603,7 +630,9 @@ def test_of_wrong_arguments_both_packages_say_the_same(name):
             assert ref == fast
 
 
-@pytest.mark.parametrize("name", ["Value", "Neuron", "Layer", "MLP", "SGD", "Adam", "Tape"])
+@pytest.mark.parametrize(
+    "name", ["Value", "Neuron", "Layer", "MLP", "SGD", "Adam", "AdamW", "RMSprop", "Tape"]
+)
 def test_of_wrong_arguments_for_a_subclass_both_packages_say_the_same(name):
     for args, kwargs in wrong_calls(name):
         ref, fast = messages(

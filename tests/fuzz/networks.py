@@ -127,6 +127,9 @@ def optimizer(w):
     beta = rng.choice(("0", "0.9", "0.999", "0.5", "Float(0.25)"))
     if w.chance(w.badness):
         beta = rng.choice((*BAD, "-1", "1", "math.nan"))
+    decay = rng.choice(("0", "0.01", "0.5", "Float(0.25)", "1e300"))
+    if w.chance(w.badness):
+        decay = rng.choice((*BAD, "-1", "math.nan", "math.inf"))
     return w.new("o") + rng.choice(
         (
             f" = mg.SGD({params}, {lr})",
@@ -135,12 +138,18 @@ def optimizer(w):
             f" = mg.Adam({params})",
             f" = mg.Adam({params}, {lr}, ({beta}, 0.9), {rng.choice(('1e-8', '0', '1'))})",
             f" = mg.Adam({params}, {lr}, betas=(0.8, {beta}))",
+            f" = mg.Adam({params}, {lr}, weight_decay={decay})",
+            f" = mg.SGD({params}, {lr}, {beta}, {decay})",
+            f" = mg.AdamW({params}, {lr})",
+            f" = mg.AdamW({params}, {lr}, (0.8, {beta}), weight_decay={decay})",
+            f" = mg.RMSprop({params}, {lr})",
+            f" = mg.RMSprop({params}, {lr}, {beta}, 1e-8, {decay}, {beta})",
         )
     )
 
 
 def train(w):
-    found = w.live(w.run.mg.SGD, w.run.mg.Adam)
+    found = w.live(w.run.mg.SGD, w.run.mg.Adam, w.run.mg.RMSprop)
     if not found:
         return optimizer(w)
     o = w.rng.choice(found)
@@ -155,6 +164,9 @@ def train(w):
             f"{o}.lr *= 0.5",
             f"{o}.params = ()",
             f"{o}.momentum = 0.3",
+            f"{o}.weight_decay = 0.3",
+            f"{w.new('r')} = mg.clip_grad_norm({o}.params, {w.number()})",
+            f"{w.new('r')} = mg.clip_grad_norm([{w.value()}, {w.value()}], 0.5)",
             f"{o}.betas = (0.25, 0.5)",
         )
     )

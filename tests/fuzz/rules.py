@@ -5,6 +5,7 @@ import random
 import types
 from dataclasses import replace
 
+import micrograd_ref
 from micrograd_ref import (
     checking,
     custom,
@@ -79,6 +80,9 @@ def rules():
         "SGD step": (optim.SGD, "step", with_nudged_parameters(optim.SGD.step)),
         "SGD momentum": (optim.SGD, "step", without_momentum),
         "Adam step": (optim.Adam, "step", with_nudged_parameters(optim.Adam.step)),
+        "AdamW step": (optim.AdamW, "_decays_data", False),
+        "RMSprop step": (optim.RMSprop, "step", with_nudged_parameters(optim.RMSprop.step)),
+        "clip_grad_norm": (micrograd_ref, "clip_grad_norm", nudged(optim.clip_grad_norm)),
         "Adam root": (optim, "sqrt", nudged(optim.sqrt)),
         "Adam correction": (optim, "pow", nudged(optim.pow)),
         "Adam quotient": (optim, "divide", nudged(optim.divide)),

@@ -65,7 +65,7 @@ class Run:
                 return without_package(repr(x)), self.shown(parameters_of(x)), names, x.training
             except RecursionError:  # a module that holds itself
                 return type(x).__name__
-        if isinstance(x, (self.mg.SGD, self.mg.Adam)):
+        if isinstance(x, (self.mg.SGD, self.mg.Adam, self.mg.RMSprop)):
             state = {k: list(v) if hasattr(v, "__len__") else v for k, v in vars(x).items()}
             return type(x).__name__, [(k, self.shown(v)) for k, v in sorted(state.items())]
         if isinstance(x, self.mg.Tape):
@@ -127,7 +127,7 @@ class Run:
             yield from self.values_in(x.ravel().tolist())
         elif isinstance(x, self.mg.Module):
             yield from self.values_in(parameters_of(x))
-        elif isinstance(x, (self.mg.SGD, self.mg.Adam)):
+        elif isinstance(x, (self.mg.SGD, self.mg.Adam, self.mg.RMSprop)):
             yield from self.values_in(x.params)
         elif isinstance(x, self.mg.Tape):
             yield from self.values_in((x.inputs, x.parameters))

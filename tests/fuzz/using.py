@@ -180,6 +180,7 @@ def copying(w):
         w.run.mg.Tape,
         w.run.mg.SGD,
         w.run.mg.Adam,
+        w.run.mg.RMSprop,
     )
     a = w.rng.choice(found) if found else w.value()
     b = w.value()
