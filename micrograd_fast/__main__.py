@@ -277,7 +277,7 @@ def write_pictures(mg: Any, model: Any, data: Data, directory: Path) -> None:
     report("decision boundary", boundary)
     report("one neuron", neuron)
     if neuron.suffix == ".dot":
-        print(f"for an SVG, install Graphviz and run: dot -Tsvg -O {neuron}")
+        print("for an SVG in its place, install Graphviz or graphviz-pure")
 
 
 # The command line.

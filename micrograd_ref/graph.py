@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import operator
+import os
+import shutil
+import sysconfig
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .checking import type_name
@@ -37,8 +41,8 @@ def draw_dot(
     rankdir: 'LR' draws from left to right, 'TB' from top to bottom.
     expand: whether a dot or sum is drawn as the * and + nodes that it stands for; if not, beyond
     eight operands, the others are an ellipsis.
-    Returns a graphviz.Digraph: it shows itself in a notebook, render() writes a file (this needs
-    the program `dot`), and its text is in .source.
+    Returns a graphviz.Digraph: it shows itself in a notebook, render() writes a file, and its text
+    is in .source. Both run Graphviz's program `dot`, or graphviz-pure where there is none.
     Raises ValueError for another rankdir or for more than max_nodes nodes.
     """
     import graphviz
@@ -53,6 +57,7 @@ def draw_dot(
             f"the graph has {len(nodes)} nodes, more than max_nodes={max_nodes}: "
             "draw a part of it, or raise max_nodes"
         )
+    find_dot()
     dot = graphviz.Digraph(format=format, graph_attr={"rankdir": rankdir})
     names = {id(node): str(i) for i, node in enumerate(nodes)}
     for node in nodes:
@@ -71,6 +76,18 @@ def draw_dot(
                 dot.node(f"{name}more", label="...", shape="none")
                 dot.edge(f"{name}more", oval)
     return dot
+
+
+def find_dot() -> None:
+    """Where there is no program `dot`, have graphviz run graphviz-pure, if that is installed."""
+    from graphviz.backend import dot_command
+
+    if shutil.which(os.fspath(dot_command.DOT_BINARY)) is None:
+        # The scripts of an environment that is not activated are not on the PATH.
+        places = [sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)]
+        program = shutil.which("graphviz-pure", path=os.pathsep.join(places))
+        if program is not None:
+            dot_command.DOT_BINARY = Path(program)
 
 
 @dataclass(eq=False, frozen=True)

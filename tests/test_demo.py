@@ -2,9 +2,11 @@
 
 import importlib.util
 import re
+import sysconfig
 from pathlib import Path
 
 import pytest
+from graphviz.backend import dot_command
 
 from micrograd_fast.__main__ import main
 
@@ -45,3 +47,37 @@ def test_both_packages_give_the_same_digest(digest, tape):
     small = ("--steps", "3", "--samples", "20", *tape)
     ways = ("--backend", "ref"), ("--backend", "fast"), ("--compare",)
     assert len({digest(*small, *way) for way in ways}) == 1
+
+
+@pytest.fixture
+def fresh_machine(monkeypatch, tmp_path_factory):
+    """Without Graphviz: what is found is of this environment of Python."""
+    monkeypatch.setenv("PATH", str(tmp_path_factory.mktemp("empty")))
+    monkeypatch.setattr(dot_command, "DOT_BINARY", Path("dot"))
+
+
+SMALL = ("--steps", "1", "--samples", "10")
+
+
+@pytest.mark.usefixtures("fresh_machine")
+@pytest.mark.skipif(
+    not list(Path(sysconfig.get_path("scripts")).glob("graphviz-pure*")),
+    reason="there is no graphviz-pure for this machine",
+)
+def test_the_demo_draws_on_a_fresh_machine(tmp_path):
+    assert main([*SMALL, "--out", str(tmp_path)]) == 0
+    assert {file.name for file in tmp_path.iterdir()} == {"decision_boundary.png", "neuron.svg"}
+    assert "out = relu(n)" in (tmp_path / "neuron.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("fresh_machine")
+def test_without_any_program_that_draws_the_demo_says_what_is_missing(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: "nowhere")
+    assert main([*SMALL, "--out", str(tmp_path)]) == 0
+    assert {file.name for file in tmp_path.iterdir()} == {"decision_boundary.png", "neuron.dot"}
+    assert (
+        "one neuron:        " + str(tmp_path / "neuron.dot") + "\n"
+        "for an SVG in its place, install Graphviz or graphviz-pure\n"
+    ) in capsys.readouterr().out

@@ -2,19 +2,18 @@
 
 import re
 import shutil
-import subprocess
+import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import graphviz
 import programs
 import pytest
+from graphviz.backend import dot_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-needs_dot = pytest.mark.skipif(
-    shutil.which("dot") is None, reason="the program `dot` of Graphviz is not installed"
-)
-
+from micrograd_ref.graph import find_dot
 
 # trace
 
@@ -160,17 +159,30 @@ def test_drawing_changes_nothing(mg):
     assert [(node.data, node.grad, node.label) for node in v.values()] == before
 
 
-# What Graphviz makes of it
+# What Graphviz makes of it, and graphviz-pure
+
+
+@pytest.fixture(scope="module", params=["dot", "graphviz-pure"])
+def program(request, tmp_path_factory):
+    """The program that draws: that of the machine's Graphviz, or without it that of pip."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dot_command, "DOT_BINARY", Path("dot"))
+        if request.param == "dot":
+            if shutil.which("dot") is None:
+                pytest.skip("the machine has no Graphviz")
+        else:
+            patch.setenv("PATH", str(tmp_path_factory.mktemp("empty")))
+            find_dot()
+            if dot_command.DOT_BINARY.stem != "graphviz-pure":
+                pytest.skip("there is no graphviz-pure for this machine")
+        yield request.param
 
 
 def shown(root, mg):
     """The texts of each record and each oval in the drawing: Graphviz has the last word."""
-    source = mg.draw_dot(root, max_nodes=10**6).source
-    done = subprocess.run(
-        ["dot", "-Tsvg"], input=source.encode(), stdout=subprocess.PIPE, check=True
-    )
+    svg = mg.draw_dot(root, max_nodes=10**6).pipe(quiet=True)
     records, ovals = [], []
-    for group in ET.fromstring(done.stdout).iter("{http://www.w3.org/2000/svg}g"):
+    for group in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}g"):
         if group.get("class") == "node":
             texts = [plain(t.text) for t in group.iter("{http://www.w3.org/2000/svg}text")]
             if group.find("{http://www.w3.org/2000/svg}ellipse") is not None:
@@ -228,7 +240,7 @@ LABELS = [
 ]
 
 
-@needs_dot
+@pytest.mark.usefixtures("program")
 def test_a_label_is_shown_as_it_stands(mg):
     leaves = [mg.Value(1.0, label=label) for label in LABELS]
     records, ovals = shown(mg.Value(1.0, leaves, "all", label="root"), mg)
@@ -236,7 +248,7 @@ def test_a_label_is_shown_as_it_stands(mg):
     assert ovals == [["all"]]
 
 
-@needs_dot
+@pytest.mark.usefixtures("program")
 def test_an_operation_is_shown_as_it_stands(mg):
     names = [name for name in LABELS if name]
     nodes = [mg.Value(1.0, (), name) for name in names]
@@ -245,7 +257,7 @@ def test_an_operation_is_shown_as_it_stands(mg):
     assert sorted(ovals) == sorted([plain(name)] for name in [*names, "all"])
 
 
-@needs_dot
+@pytest.mark.usefixtures("program")
 def test_a_control_character_is_shown_escaped(mg):
     records, _ = shown(mg.Value(1.0, label="a\nb\0\x1b\u2028\ud800"), mg)
     assert records == [record_of(r"a\nb\x00\x1b\u2028\ud800")]
@@ -255,7 +267,7 @@ def test_a_control_character_is_shown_escaped(mg):
 texts = st.text(st.sampled_from('<>{}|&;"\\/#x ') | st.characters(), max_size=8)
 
 
-@needs_dot
+@pytest.mark.usefixtures("program")
 @settings(max_examples=settings.default.max_examples // 2)
 @given(st.lists(texts, max_size=20))
 def test_any_printable_label_is_shown_as_it_stands(mg, labels):
@@ -266,7 +278,7 @@ def test_any_printable_label_is_shown_as_it_stands(mg, labels):
     assert ovals == [["all"]]
 
 
-@needs_dot
+@pytest.mark.usefixtures("program")
 @settings(max_examples=settings.default.max_examples // 2)
 @given(st.lists(texts.filter(bool), max_size=20))
 def test_any_printable_operation_is_shown_as_it_stands(mg, names):
@@ -277,7 +289,7 @@ def test_any_printable_operation_is_shown_as_it_stands(mg, names):
     assert sorted(ovals) == sorted([plain(name)] for name in [*names, "all"])
 
 
-@needs_dot
+@pytest.mark.usefixtures("program")
 @settings(max_examples=settings.default.max_examples // 2)
 @given(texts, texts.filter(bool))
 def test_any_label_and_operation_make_a_drawing_of_the_same_shape(mg, label, name):
@@ -286,15 +298,23 @@ def test_any_label_and_operation_make_a_drawing_of_the_same_shape(mg, label, nam
     assert (len(records), len(ovals)) == (2, 1)
 
 
-@needs_dot
-def test_a_drawing_is_rendered(mg, tmp_path):
+def test_a_drawing_is_rendered(mg, program, tmp_path):
     path = mg.draw_dot(programs.neuron(mg)["o"]).render(tmp_path / "neuron")
     assert path == str(tmp_path / "neuron.svg")
-    assert "tanh" in (tmp_path / "neuron.svg").read_text()
+    svg = (tmp_path / "neuron.svg").read_text()
+    assert "tanh" in svg
+    assert ("(graphviz-pure)" in svg) == (program == "graphviz-pure")
 
 
-@needs_dot
+@pytest.mark.usefixtures("program")
 def test_a_drawing_shows_itself_in_a_notebook(mg):
     bundle = mg.draw_dot(mg.Value(1.0) + 1)._repr_mimebundle_()
     assert "<svg" in bundle["image/svg+xml"]
     assert not hasattr(mg.Value(1.0), "_repr_mimebundle_")
+
+
+def test_a_program_that_was_chosen_is_kept(mg, monkeypatch):
+    chosen = Path(sys.executable)
+    monkeypatch.setattr(dot_command, "DOT_BINARY", chosen)
+    mg.draw_dot(mg.Value(1.0))
+    assert chosen == dot_command.DOT_BINARY
