@@ -1,4 +1,4 @@
-"""The pages: every link leads to a file, or to a heading of one."""
+"""The pages: all are listed, and every link leads to a file, or to a heading of one."""
 
 import re
 from pathlib import Path
@@ -33,3 +33,9 @@ def test_every_link_leads_somewhere(page):
             target = page.parent / path if path else page
             assert target.exists(), f"{link} leads to no file"
             assert not anchor or anchor in anchors(target), f"{link} leads to no heading"
+
+
+def test_the_readme_lists_every_page():
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Pages\n")[2]
+    listed = set(re.findall(r"\]\(([^)\s]+\.md)\)", table))
+    assert listed == {page.relative_to(ROOT).as_posix() for page in PAGES} - {"README.md"}
