@@ -18,6 +18,11 @@ def jacobian(outputs: _Values, inputs: _Values) -> list[list[Value]]:
     outputs, inputs: sequences of Values, or arrays of them, which are taken in their order.
     Cost: a gradient for each output.
     Raises TypeError for what is no Value, ValueError for a custom operation without a rule.
+
+    >>> x, y = Value(2.0), Value(5.0)
+    >>> data(jacobian([x * y, x - y], [x, y]))
+    array([[ 5.,  2.],
+           [ 1., -1.]])
     """
 
 def hessian(output: Value, inputs: _Values) -> list[list[Value]]:
@@ -26,6 +31,11 @@ def hessian(output: Value, inputs: _Values) -> list[list[Value]]:
     inputs: a sequence of Values, or an array of them, which is taken in its order.
     Cost: a gradient, and a gradient of each of its elements.
     Raises TypeError for what is no Value, ValueError for a custom operation without a rule.
+
+    >>> x, y = Value(2.0), Value(5.0)
+    >>> data(hessian(x**2 * y, [x, y]))
+    array([[10.,  4.],
+           [ 4.,  0.]])
     """
 
 def hvp(output: Value, inputs: _Values, vector: ArrayLike | Iterable[Value | float]) -> list[Value]:
@@ -36,4 +46,8 @@ def hvp(output: Value, inputs: _Values, vector: ArrayLike | Iterable[Value | flo
     Cost: a gradient of a gradient.
     Raises TypeError for what is no Value, ValueError for another number of them, for one that
     depends on an input, and for a custom operation without a rule.
+
+    >>> x, y = Value(2.0), Value(5.0)
+    >>> data(hvp(x**2 * y, [x, y], [1.0, 10.0]))
+    array([50.,  4.])
     """

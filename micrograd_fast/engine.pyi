@@ -53,6 +53,12 @@ class Value:
     Raises TypeError for data that is no real number (a Fraction or a Decimal is none: pass a float
     of it), OverflowError for an int beyond a double, ValueError for another number of local
     gradients than of children.
+
+    >>> a, b = Value(2.0), Value(-3.0)
+    >>> L = (a * b + 10) ** 2
+    >>> L.backward()
+    >>> L.data, a.grad, b.grad
+    (16.0, -24.0, 16.0)
     """
 
     __array_priority__: float

@@ -22,4 +22,9 @@ def gradient(output: Value, inputs: Iterable[Value] | NDArray[np.object_]) -> li
     Cost: proportional to the number of nodes and operands under output. Depth is limited by memory
     alone.
     Raises TypeError for what is no Value, ValueError for a custom operation without a rule.
+
+    >>> x = Value(3.0)
+    >>> (slope,) = gradient(x**3, [x])
+    >>> slope.data, gradient(slope, [x])[0].data
+    (27.0, 18.0)
     """

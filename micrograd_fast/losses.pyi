@@ -36,6 +36,9 @@ def softmax(logits: Iterable[Value | _Number]) -> list[Value]:
 
     The largest logit is subtracted first, so nothing overflows.
     Raises ValueError if there are none.
+
+    >>> softmax([7.0, 7.0])
+    [Value(data=0.5), Value(data=0.5)]
     """
 
 def cross_entropy(
@@ -48,4 +51,7 @@ def cross_entropy(
     Computed as log-sum-exp, without overflow.
     Raises ValueError for no logits or another number of weights, IndexError for a class that does
     not exist.
+
+    >>> cross_entropy([7.0, 7.0], 1)
+    Value(data=0.6931471805599453)
     """

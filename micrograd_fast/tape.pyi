@@ -17,11 +17,13 @@ class Tape:
     output: the Value to compute, or a sequence of them.
     inputs: leaves that vary by row. Every other leaf that is not a constant is a parameter.
 
-        x, y = [Value(0.0), Value(0.0)], Value(0.0)
-        loss = (1 - y * model(x)).relu()
-        tape = Tape(loss, inputs=[*x, y])
-        losses = tape.forward(rows)            # (n, 3) -> (n,)
-        tape.backward(np.full(n, 1 / n))       # adds into each parameter's .grad
+    >>> x, y, w = Value(0.0), Value(0.0), Value(3.0)
+    >>> tape = Tape((w * x - y) ** 2, inputs=[x, y])
+    >>> tape.forward([[1.0, 2.0], [2.0, 4.0]])  # (n, 2) -> (n,)
+    array([1., 4.])
+    >>> tape.backward([0.5, 0.5])  # of the mean; adds into each parameter's grad
+    >>> w.grad
+    5.0
 
     The graph is taken as it stands; it can be dropped, and changing it afterwards changes nothing.
     A parameter's data is read at each forward, and backward differentiates at what was read.

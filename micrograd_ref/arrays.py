@@ -22,6 +22,12 @@ def array(numbers: ArrayLike) -> NDArray[np.object_]:
     Returns an array of the same shape. Operators, sum and @ work on it, and so do the functions of
     NumPy that Value has as a method: np.exp(x) calls x.exp() of each element.
     Raises TypeError for another dtype.
+
+    >>> x = array([[1.0, 2.0], [3.0, 4.0]])
+    >>> (x @ x).sum().backward()
+    >>> grad(x)
+    array([[ 7., 11.],
+           [ 9., 13.]])
     """
     return _leaves(Value, numbers)
 

@@ -31,6 +31,11 @@ def jacobian(outputs: Values, inputs: Values) -> list[list[Value]]:
     outputs, inputs: sequences of Values, or arrays of them, which are taken in their order.
     Cost: a gradient for each output.
     Raises TypeError for what is no Value, ValueError for a custom operation without a rule.
+
+    >>> x, y = Value(2.0), Value(5.0)
+    >>> data(jacobian([x * y, x - y], [x, y]))
+    array([[ 5.,  2.],
+           [ 1., -1.]])
     """
     outputs = list_of_values(outputs, "output", is_value)
     inputs = list_of_values(inputs, "input", is_value)
@@ -43,6 +48,11 @@ def hessian(output: Value, inputs: Values) -> list[list[Value]]:
     inputs: a sequence of Values, or an array of them, which is taken in its order.
     Cost: a gradient, and a gradient of each of its elements.
     Raises TypeError for what is no Value, ValueError for a custom operation without a rule.
+
+    >>> x, y = Value(2.0), Value(5.0)
+    >>> data(hessian(x**2 * y, [x, y]))
+    array([[10.,  4.],
+           [ 4.,  0.]])
     """
     inputs = list_of_values(inputs, "input", is_value)
     return jacobian(gradient(output, inputs), inputs)
@@ -56,6 +66,10 @@ def hvp(output: Value, inputs: Values, vector: Any) -> list[Value]:
     Cost: a gradient of a gradient.
     Raises TypeError for what is no Value, ValueError for another number of them, for one that
     depends on an input, and for a custom operation without a rule.
+
+    >>> x, y = Value(2.0), Value(5.0)
+    >>> data(hvp(x**2 * y, [x, y], [1.0, 10.0]))
+    array([50.,  4.])
     """
     inputs = list_of_values(inputs, "input", is_value)
     vector = vector.ravel() if is_array(vector) else sequence(vector, "the vector of hvp")

@@ -63,6 +63,9 @@ def softmax(logits: Iterable[Any]) -> list[Value]:
 
     The largest logit is subtracted first, so nothing overflows.
     Raises ValueError if there are none.
+
+    >>> softmax([7.0, 7.0])
+    [Value(data=0.5), Value(data=0.5)]
     """
     logits = at_least_one("softmax", logits)
     powers, _ = shifted_powers(logits)
@@ -78,6 +81,9 @@ def cross_entropy(logits: Iterable[Any], target: Any) -> Value:
     Computed as log-sum-exp, without overflow.
     Raises ValueError for no logits or another number of weights, IndexError for a class that does
     not exist.
+
+    >>> cross_entropy([7.0, 7.0], 1)
+    Value(data=0.6931471805599453)
     """
     logits = at_least_one("cross_entropy", logits)
     powers, largest = shifted_powers(logits)
