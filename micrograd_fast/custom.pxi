@@ -47,7 +47,7 @@ cdef inline bint is_plain(object x) noexcept:
 
 cdef str CUSTOM_NAME = "custom"  # of an operation that was given none
 
-cdef tuple local_grads_of(Value node):
+cdef tuple passed_by(Value node, double g):
     global detecting
     cdef int was_detecting = detecting
     cdef Value x, copy
@@ -58,7 +58,7 @@ cdef tuple local_grads_of(Value node):
     if node.count == 0:
         return ()
     if node.op == LOCAL:
-        return tuple([0.0 + slope for slope in exact_slopes(node)])
+        return tuple([0.0 + slopes_of(node)[i] * g for i in range(node.count)])
     # What the step adds to the grads of other leaves.
     cdef list leaves = [leaf((<Value>child)._data) for child in children_of(node)]
     detecting = 0
@@ -66,7 +66,7 @@ cdef tuple local_grads_of(Value node):
         copy = node_of(<Op>node.op, leaves, node.second.exponent)
     finally:
         detecting = was_detecting
-    copy._data, copy._grad = node._data, 1.0
+    copy._data, copy._grad = node._data, g
     backward_step(copy)
     return tuple([x._grad for x in leaves])
 

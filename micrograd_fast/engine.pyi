@@ -117,6 +117,12 @@ class Value:
         In operand order; () for a leaf, AttributeError for a custom operation with a _backward.
         """
 
+    def _passed(self, g: float) -> tuple[float, ...]:
+        """What this node's step adds to each operand's grad of 0.0 if its own grad is g.
+
+        In operand order; () for a leaf, AttributeError for a custom operation with a _backward.
+        """
+
     def backward(self) -> None:
         """Compute the gradient of this Value with respect to every node under it.
 

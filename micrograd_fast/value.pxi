@@ -149,11 +149,18 @@ cdef class Value:
 
         In operand order; () for a leaf, AttributeError for a custom operation with a _backward.
         """
-        return local_grads_of(self)
+        return passed_by(self, 1.0)
 
     @_local_grads.setter
     def _local_grads(self, _):
         raise fixed("_local_grads")
+
+    def _passed(self, g):
+        """What this node's step adds to each operand's grad of 0.0 if its own grad is g.
+
+        In operand order; () for a leaf, AttributeError for a custom operation with a _backward.
+        """
+        return passed_by(self, number(g, "the grad of a Value"))
 
     @property
     def __dict__(self):

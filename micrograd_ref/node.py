@@ -112,11 +112,19 @@ class Node(Fields):
 
         In operand order; () for a leaf, AttributeError for a custom operation with a _backward.
         """
+        return self._passed(1.0)
+
+    def _passed(self, g: Any) -> tuple[float, ...]:
+        """What this node's step adds to each operand's grad of 0.0 if its own grad is g.
+
+        In operand order; () for a leaf, AttributeError for a custom operation with a _backward.
+        """
+        g = number(g, "the grad of a Value")
         if is_assigned_its_step(self) and self._operands:
             raise AttributeError(
                 f"the custom operation {self._op!r} has no _local_grads: its step is its _backward"
             )
-        return tuple(0.0 + x for x in gradients(self, 1.0))
+        return tuple(0.0 + x for x in gradients(self, g))
 
     def __lt__(self, other: Any) -> Any:
         return compare(operator.lt, self, other)

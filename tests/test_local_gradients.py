@@ -152,6 +152,8 @@ def test_a_custom_operation_with_a_step_has_none(mg):
     out._backward = lambda: None
     with pytest.raises(AttributeError, match="the custom operation 'mine' has no _local_grads"):
         out._local_grads  # noqa: B018
+    with pytest.raises(AttributeError, match="the custom operation 'mine' has no _local_grads"):
+        out._passed(2.0)
     assert not hasattr(out, "_local_grads")
 
 

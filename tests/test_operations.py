@@ -43,6 +43,14 @@ def test_the_local_gradients_of_a_row_are_what_backward_adds(mg, name):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
+def test_what_a_row_passes_is_what_its_step_adds(mg, name):
+    out, operands = made_by_a_row(mg, name)
+    out.grad = 0.3
+    out._backward()
+    assert [bits(x) for x in out._passed(0.3)] == [bits(x.grad) for x in operands]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_a_result_that_was_assigned_means_the_same_to_both_packages(name):
     """Which of the result and the operands a formula reads then shows."""
     found = []

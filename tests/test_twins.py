@@ -47,7 +47,7 @@ def members(cls):
     """
     underscored = {"_repr_html_"}
     if cls.__name__ == "Value":
-        underscored |= {"_backward", "_children", "_local_grads", "_op", "_prev"}
+        underscored |= {"_backward", "_children", "_local_grads", "_op", "_passed", "_prev"}
     names = [name for base in cls.__mro__[:-1] for name in vars(base)]
     return sorted({name for name in names if not name.startswith("_") or name in underscored})
 
@@ -221,6 +221,7 @@ def test_a_value_has_the_same_attributes():
         "_children",
         "_local_grads",
         "_op",
+        "_passed",
         "_prev",
         "_repr_html_",
     }
