@@ -11,7 +11,7 @@ from setuptools import Extension, setup
 if sys.platform == "win32":
     flags = ["/O2", "/fp:precise"]
 else:
-    flags = ["-O3", "-ffp-contract=off", "-g0"]
+    flags = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-g0"]
 
 setup(
     ext_modules=cythonize(

@@ -2,6 +2,7 @@
 
 from array import array
 
+cimport cython
 from cpython.object cimport PyObject
 from libc.math cimport INFINITY, sqrt
 
@@ -14,7 +15,11 @@ from .engine cimport Value, number, power, tuple_items, type_name
 __all__ = ["SGD", "Adam", "AdamW", "RMSprop", "clip_grad_norm"]
 
 
-cdef tuple parameters(object params, str user="an optimizer"):
+cdef enum:
+    BATCH = 64  # parameters at a time, of which the numbers lie side by side for vectors
+
+
+cdef tuple parameters(object params, str user):
     params = tuple(params)
     for p in params:
         if not isinstance(p, Value):
@@ -25,14 +30,20 @@ cdef tuple parameters(object params, str user="an optimizer"):
         raise ValueError(f"{user} expects each parameter once, got one twice")
     return params
 
-cdef PyObject** values_in(tuple params) except NULL:
-    """Where they lie, to be read without being held. Each is a Value, whatever was put there."""
-    cdef PyObject** items = tuple_items(params)
-    cdef Py_ssize_t i
-    for i in range(len(params)):
-        if not isinstance(<object>items[i], Value):
-            raise TypeError(f"a parameter must be a Value, not '{type_name(params[i])}'")
-    return items
+@cython.final
+cdef class _Values:
+    """Parameters that were checked: each is a Value, and can be used without being held."""
+
+    cdef readonly tuple values
+    cdef PyObject** items
+    cdef Py_ssize_t count
+
+    def __init__(self, params, user="an optimizer"):
+        self.values = parameters(params, user)
+        self.items, self.count = tuple_items(self.values), len(self.values)
+
+    def __reduce__(self):
+        return _Values, (self.values,)
 
 cdef inline double data_of(PyObject* p) noexcept:
     return (<Value>p)._data
@@ -62,6 +73,14 @@ cdef object zeros(Py_ssize_t n):
     return array("d", bytes(n * sizeof(double)))
 
 
+cdef double* numbers_in(object array, Py_ssize_t n) except NULL:
+    """Those of an optimizer's own array, of which it has one for each parameter."""
+    cdef double[::1] view = array
+    if view.shape[0] != n:
+        raise ValueError(f"expected {n} numbers, one for each parameter, got {view.shape[0]}")
+    return &view[0]
+
+
 def zero_grads(params):
     for p in params:
         p.grad = 0.0
@@ -78,19 +97,19 @@ def clip_grad_norm(params, max_norm):
     Raises TypeError for what is no Value or number, ValueError for no or repeated parameters and
     for a max_norm below 0.
     """
-    cdef tuple checked = parameters(params, "clip_grad_norm")
+    cdef _Values checked = _Values(params, "clip_grad_norm")
     cdef double most = number(max_norm, "max_norm")
     if not most >= 0:
         raise ValueError(f"max_norm must be at least 0, got {most}")
     cdef double norm, scale, total = 0.0
-    cdef PyObject** p = values_in(checked)
+    cdef PyObject** p = checked.items
     cdef Py_ssize_t i
-    for i in range(len(checked)):
+    for i in range(checked.count):
         total += grad_of(p[i]) * grad_of(p[i])
     norm = sqrt(total)
     scale = most / (norm + 1e-6)
     if not scale >= 1:
-        for i in range(len(checked)):
+        for i in range(checked.count):
             set_grad(p[i], grad_of(p[i]) * scale)
     return norm
 
@@ -99,14 +118,14 @@ class _Optimizer:
     """What all optimizers share: the parameters and the learning rate."""
 
     def __init__(self, params, lr):
-        params = parameters(params)
+        params = _Values(params)
         self.lr = lr
         self._params = params
 
     @property
     def params(self):
         """The parameters."""
-        return self._params
+        return self._params.values
 
     @property
     def lr(self):
@@ -119,10 +138,10 @@ class _Optimizer:
 
     def zero_grad(self):
         """Set the grad of every parameter to 0.0."""
-        cdef tuple params = self._params
-        cdef PyObject** p = values_in(params)
+        cdef _Values params = self._params
+        cdef PyObject** p = params.items
         cdef Py_ssize_t i
-        for i in range(len(params)):
+        for i in range(params.count):
             set_grad(p[i], 0.0)
 
 
@@ -144,7 +163,7 @@ class SGD(_Optimizer):
         weight_decay = within(weight_decay, "weight_decay", INFINITY)
         super().__init__(params, lr)
         self.momentum, self.weight_decay = momentum, weight_decay
-        self._velocity = zeros(len(self._params))
+        self._velocity = zeros(len(self.params))
 
     def step(self):
         """Change every parameter once, by its grad."""
@@ -152,10 +171,10 @@ class SGD(_Optimizer):
         cdef double momentum = within(self.momentum, "momentum", 1.0)
         cdef double weight_decay = within(self.weight_decay, "weight_decay", INFINITY)
         cdef double[::1] velocity = self._velocity
-        cdef tuple params = self._params
-        cdef PyObject** p = values_in(params)
+        cdef _Values params = self._params
+        cdef PyObject** p = params.items
         cdef Py_ssize_t i
-        for i in range(len(params)):
+        for i in range(params.count):
             change = grad_of(p[i])
             if weight_decay != 0:
                 change += weight_decay * data_of(p[i])
@@ -183,34 +202,42 @@ class Adam(_Optimizer):
         super().__init__(params, lr)
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         self._steps = 0
-        self._mean = zeros(len(self._params))
-        self._square = zeros(len(self._params))
+        self._mean = zeros(len(self.params))
+        self._square = zeros(len(self.params))
 
     def step(self):
         """Change every parameter once, by its grad and the averages of those before."""
-        cdef double beta1, beta2, g, root, lr = self.lr
+        cdef double beta1, beta2, lr = self.lr
         beta1, beta2 = checked_betas(self.betas)
         cdef double eps = within(self.eps, "eps", INFINITY)
         cdef double weight_decay = within(self.weight_decay, "weight_decay", INFINITY)
         cdef bint decays_data = self._decays_data
+        cdef _Values params = self._params
+        cdef double* mean = numbers_in(self._mean, params.count)
+        cdef double* square = numbers_in(self._square, params.count)
         self._steps += 1
         cdef double correction1 = 1.0 - power(beta1, self._steps)
         cdef double correction2 = 1.0 - power(beta2, self._steps)
-        cdef double[::1] mean = self._mean
-        cdef double[::1] square = self._square
-        cdef tuple params = self._params
-        cdef PyObject** p = values_in(params)
-        cdef Py_ssize_t i
-        for i in range(len(params)):
-            g = grad_of(p[i])
-            if decays_data:
-                set_data(p[i], data_of(p[i]) * (1.0 - lr * weight_decay))
-            elif weight_decay != 0:
-                g += weight_decay * data_of(p[i])
-            mean[i] = beta1 * mean[i] + (1.0 - beta1) * g
-            square[i] = beta2 * square[i] + (1.0 - beta2) * (g * g)
-            root = sqrt(square[i] / correction2)
-            set_data(p[i], data_of(p[i]) - lr * (mean[i] / correction1) / (root + eps))
+        cdef double[BATCH] data, g
+        cdef double root
+        cdef PyObject** p
+        cdef Py_ssize_t first, i, n
+        for first in range(0, params.count, BATCH):
+            p, n = params.items + first, min(params.count - first, <Py_ssize_t>BATCH)
+            for i in range(n):
+                data[i], g[i] = data_of(p[i]), grad_of(p[i])
+            for i in range(n):
+                if decays_data:
+                    data[i] = data[i] * (1.0 - lr * weight_decay)
+                elif weight_decay != 0:
+                    g[i] += weight_decay * data[i]
+                mean[i] = beta1 * mean[i] + (1.0 - beta1) * g[i]
+                square[i] = beta2 * square[i] + (1.0 - beta2) * (g[i] * g[i])
+                root = sqrt(square[i] / correction2)
+                data[i] = data[i] - lr * (mean[i] / correction1) / (root + eps)
+            for i in range(n):
+                set_data(p[i], data[i])
+            mean, square = mean + n, square + n
 
 
 class AdamW(Adam):
@@ -249,8 +276,8 @@ class RMSprop(_Optimizer):
         super().__init__(params, lr)
         self.alpha, self.eps = alpha, eps
         self.weight_decay, self.momentum = weight_decay, momentum
-        self._square = zeros(len(self._params))
-        self._velocity = zeros(len(self._params))
+        self._square = zeros(len(self.params))
+        self._velocity = zeros(len(self.params))
 
     def step(self):
         """Change every parameter once, by its grad and the averages of those before."""
@@ -261,10 +288,10 @@ class RMSprop(_Optimizer):
         cdef double momentum = within(self.momentum, "momentum", 1.0)
         cdef double[::1] square = self._square
         cdef double[::1] velocity = self._velocity
-        cdef tuple params = self._params
-        cdef PyObject** p = values_in(params)
+        cdef _Values params = self._params
+        cdef PyObject** p = params.items
         cdef Py_ssize_t i
-        for i in range(len(params)):
+        for i in range(params.count):
             g = grad_of(p[i])
             if weight_decay != 0:
                 g += weight_decay * data_of(p[i])
