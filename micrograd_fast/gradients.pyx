@@ -219,7 +219,7 @@ cdef class Gradients:
     cdef int replay(self, Pattern* pattern, Value node, Value g, uint32_t to) except -1:
         """Add what a pattern makes."""
         cdef PyObject* nodes[MOST_NODES]
-        cdef size_t i, given = 2 + node.count, count = given
+        cdef size_t i, count = 0
         cdef PyObject** held = operands(node)
         cdef Value made
         nodes[0], nodes[1] = <PyObject*>g, <PyObject*>node
@@ -228,15 +228,15 @@ cdef class Gradients:
         try:
             for i in range(pattern.count):
                 made = self.made(pattern.steps + i, nodes)
-                nodes[count] = hold(<PyObject*>made)
+                nodes[pattern.steps[i].number] = hold(<PyObject*>made)
                 count += 1
             self.add(
                 to, nodes[pattern.x], NULL if pattern.is_plain else nodes[pattern.y],
                 pattern.is_plain and pattern.x == 0,
             )
         finally:
-            for i in range(given, count):
-                Py_DECREF(<object>nodes[i])
+            for i in range(count):
+                Py_DECREF(<object>nodes[pattern.steps[i].number])
         return 0
 
     cdef inline Value made(self, Step* step, PyObject** nodes):

@@ -3,10 +3,11 @@
 cdef enum:
     MOST_STEPS = 11  # of a pattern
     MOST_OPERANDS = 3
-    MOST_NODES = 2 + MOST_OPERANDS + MOST_STEPS
+    MOST_NODES = 25  # a ** b has 2, 2 operands, and 21 steps
 
 cdef struct Step:
     double data  # of a constant, or the exponent of a power
+    unsigned char number  # that the node gets
     unsigned char op  # LEAF for a constant
     unsigned char operands[MOST_OPERANDS]
 
@@ -38,9 +39,9 @@ cdef dict NUMBERS = {
 
 cdef int write(Pattern* pattern, object found) except -1:
     cdef Step* step = pattern.steps
-    if len(found.steps) > MOST_STEPS:
-        raise AssertionError(f"{len(found.steps)} steps")
-    for operation, data, numbers in found.steps:
+    if len(found.steps) > MOST_STEPS or (found.steps and found.steps[-1].number >= MOST_NODES):
+        raise AssertionError(f"a pattern has {len(found.steps)} steps, up to {found.steps[-1].number}")
+    for step.number, operation, data, numbers in found.steps:
         is_power = operation.exponent is not None
         step.op = POWER if is_power else NUMBERS[operation.name]
         step.data = operation.exponent if is_power else data

@@ -98,17 +98,19 @@ class Gradients:
                     yield x, Term(operand(to_x), is_gradient=to_x is g)
             return
         patterns = patterns_of(operation, len(operands))
+        nodes = dict(enumerate([g, node, *operands]))
         for i in operation.sequence(len(operands)):
             if id(operands[i]) in wanted and not patterns[i].is_zero:
-                yield operands[i], self.replayed(patterns[i], [g, node, *operands])
+                yield operands[i], self.replayed(patterns[i], nodes)
 
-    def replayed(self, pattern: Pattern, nodes: list[Value]) -> Term:
-        """What a pattern makes of a node's gradient, the node and its operands."""
-        for operation, data, numbers in pattern.steps:
+    def replayed(self, pattern: Pattern, nodes: dict[int, Value]) -> Term:
+        """What a pattern makes of the nodes by their numbers, and of what others have made."""
+        for number, operation, data, numbers in pattern.steps:
+            if number in nodes:
+                continue
             if numbers:
-                made = apply(operation, *[nodes[i] for i in numbers])
+                nodes[number] = apply(operation, *[nodes[i] for i in numbers])
             else:
-                made = self.constants.get(data) or node_of(CONSTANT, (), data)
-            nodes.append(made)
+                nodes[number] = self.constants.get(data) or node_of(CONSTANT, (), data)
         y = None if pattern.y is None else nodes[pattern.y]
         return Term(nodes[pattern.x], y, is_gradient=pattern.x == 0 and y is None)

@@ -70,6 +70,7 @@ OVER_SYMBOLS = {
 class Step(NamedTuple):
     """How to make a node: of those with the numbers operands, or of none, a constant."""
 
+    number: int  # that it gets
     operation: Operation
     data: float  # of a constant
     operands: tuple[int, ...]
@@ -78,8 +79,8 @@ class Step(NamedTuple):
 class Pattern(NamedTuple):
     """How to make what a node passes to one of its operands.
 
-    Node 0 is the gradient of the node, 1 the node itself, and its operands follow; each step makes
-    the next one.
+    Node 0 is the gradient of the node, 1 the node itself, and its operands follow, and then what
+    the steps make; patterns of several operands may have a step in common.
     """
 
     steps: tuple[Step, ...]
@@ -98,19 +99,24 @@ def patterns_of(operation: Operation, count: int) -> list[Pattern]:
 def patterns(row: Operation, count: int, *constants: float) -> list[Pattern]:
     given = [Symbol(CONSTANT, ()) for _ in range(2 + count)]
     formula = FunctionType(row.gradients.__code__, OVER_SYMBOLS)
-    return [pattern(given, x) for x in formula(*given, *constants)]
+    results = list(formula(*given, *constants))
+    numbers = {id(x): i for i, x in enumerate(given)}
+    return [pattern(x, numbers, len(given)) for x in results]
 
 
-def pattern(given: list[Symbol], result: Any) -> Pattern:
+def pattern(result: Any, numbers: dict[int, int], given: int) -> Pattern:
+    """That of a result: what it is made of gets a number if it has none."""
     if not isinstance(result, Symbol):
         assert result == 0.0
         return Pattern((), 0, None, is_zero=True)
     is_product = result.operation is OPERATIONS["*"]
     roots = result.operands if is_product else [result]
-    numbers = {id(x): i for i, x in enumerate(given)}
-    made = [x for x in topological_order(roots, attrgetter("operands")) if id(x) not in numbers]
-    numbers |= {id(x): len(given) + i for i, x in enumerate(made)}
-    steps = [Step(x.operation, x.data, tuple(numbers[id(y)] for y in x.operands)) for x in made]
+    steps = []
+    for x in topological_order(roots, attrgetter("operands")):
+        number = numbers.setdefault(id(x), len(numbers))
+        if number >= given:
+            operands = tuple(numbers[id(y)] for y in x.operands)
+            steps.append(Step(number, x.operation, x.data, operands))
     x, *factor = (numbers[id(root)] for root in roots)
     return Pattern(tuple(steps), x, factor[0] if factor else None)
 

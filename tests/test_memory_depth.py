@@ -170,6 +170,11 @@ def test_a_node_may_have_100_000_operands(mg):
     assert {x.grad for x in xs} == {3.0}
 
 
+def test_the_gradient_of_a_node_takes_linear_time_in_its_operands(mg):
+    xs = [mg.Value(1.0) for _ in range(20_000)]
+    assert {g.data for g in mg.gradient(mg.dot(xs, xs), xs)} == {2.0}
+
+
 def test_a_leaf_may_be_used_100_000_times(mg):
     a = mg.Value(1.0)
     products = [a * 2.0 for _ in range(100_000)]
