@@ -21,6 +21,15 @@ cdef inline void dot_term_step(PyObject** pair, double g) noexcept:
     add_grad(pair[0], b * g)
     add_grad(pair[1], a * g)
 
+cdef void norm_step(Value node) noexcept:
+    cdef double length = length_of(node._data)
+    cdef double g = passed_by_norm(node._data, node._grad)
+    cdef PyObject** block = node.second.block
+    cdef size_t i
+    add_grad(block[0], g / (2.0 * length))
+    for i in range(1, node.count):
+        add_grad(block[i], data_of(block[i]) / length * g)
+
 cdef inline void backward_step(Value node) noexcept:
     """Add a built-in node's gradient into its operands."""
     cdef Op op = <Op>node.op
@@ -55,6 +64,8 @@ cdef inline void block_step(Value node) noexcept:
     elif op == LOCAL:
         for i in range(node.count):
             add_grad(block[i], slopes_of(node)[i] * g)
+    elif op == NORM:
+        norm_step(node)
     else:
         step(
             op, g, node._data, 0.0, number_of(block[0]), number_of(block[1]), number_of(block[2])

@@ -41,11 +41,15 @@ cdef extern from "operations.h" nogil:
         LEAKY_RELU "MG_LEAKY_RELU"
         DOT "MG_DOT"
         SUM "MG_SUM"
+        NORM "MG_NORM"
         END "MG_END"  # one more than the last
     const char* name_of "mg_name"(Op op) noexcept  # NULL for CUSTOM and LOCAL
     int arity_of "mg_arity"(Op op) noexcept  # more than any for what takes any number
     bint has_block "mg_has_block"(int op) noexcept
     double value_of "mg_value"(Op op, double a, double b, double c, double k) noexcept
+    double root_of "mg_sqrt"(double x) noexcept
+    double length_of "mg_length"(double norm) noexcept
+    double passed_by_norm "mg_passed_by_norm"(double norm, double g) noexcept
     void step "mg_step"(
         Op op, double g, double out, double k, double* x, double* y, double* z
     ) noexcept

@@ -17,7 +17,6 @@ from functools import partial
 from gc import get_referents
 
 from micrograd_ref import engine as reference
-from micrograd_ref import functions as reference_functions
 from micrograd_ref import rounded
 from micrograd_ref.node import html_table
 

@@ -26,11 +26,11 @@ def sum(xs: Iterable[Value | _Number], start: Value | _Number = 0.0) -> Value:
     """
 
 def norm(xs: Iterable[Value | _Number], start: Value | _Number = 0.0) -> Value:
-    """The root of start + xs[0] ** 2 + xs[1] ** 2 + ..., without a pole in its derivatives.
+    """The root of start + xs[0] * xs[0] + xs[1] * xs[1] + ... as one node.
 
     xs, start: Values or numbers. Where the root is 0, it has no derivative, and those of every
     order are 0.0; xs[i] / norm else, by xs[i].
-    Cost: a dot, and five nodes that choose.
+    Cost: one node and one pointer a term.
     """
 
 def maximum(x: Value | _Number, y: Value | _Number) -> Value:

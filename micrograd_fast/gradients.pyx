@@ -17,9 +17,10 @@ from micrograd_ref.patterns import PATTERNS, power_patterns
 from .wording import check_call
 
 from .engine cimport (
-    CUSTOM, DOT, END, LEAF, LOCAL, POWER, SUM, VISITED, Op, Stack, Value, arity_of, binary_of,
-    constant_of, name_of, new_block, node_of, node_of_block, operand, operands, release_block,
-    shown_name, stack_free, stack_init, ternary_node, topological_order, type_name, unary_of,
+    CUSTOM, DIV, DOT, END, LARGER, LEAF, LOCAL, MUL, NORM, POWER, SUM, VISITED, WHERE, Op, Stack,
+    Value, arity_of, binary_of, constant_of, name_of, new_block, node_of, node_of_block, operand,
+    operands, release_block, shown_name, stack_free, stack_init, ternary_node, topological_order,
+    type_name, unary_of,
 )
 
 __all__ = ["gradient"]
@@ -191,6 +192,8 @@ cdef class Gradients:
             while i > 0:
                 i -= 1
                 self.add(numbers[i], to, NULL, True)
+        elif op == NORM:
+            self.pass_on_norm(node, g, numbers)
         elif op == CUSTOM or op == LOCAL:
             self.follow_rule(node, g, numbers)
         else:
@@ -202,6 +205,22 @@ cdef class Gradients:
             for i in range(node.count):
                 if numbers[i] != NONE and not pattern[i].is_zero:
                     self.replay(pattern + i, node, g, numbers[i])
+        return 0
+
+    cdef int pass_on_norm(self, Value node, Value g, uint32_t* numbers) except -1:
+        cdef PyObject** held = operands(node)
+        cdef Value is_zero = binary_of(LARGER, self.zero, node)
+        cdef Value length = ternary_node(WHERE, is_zero, self.one, node)
+        cdef Value passed = ternary_node(WHERE, is_zero, self.zero, g)
+        cdef Value to_x
+        cdef size_t i
+        if numbers[0] != NONE:
+            to_x = binary_of(DIV, passed, binary_of(MUL, constant_of(2.0), length))
+            self.add(numbers[0], <PyObject*>to_x, NULL, False)
+        for i in range(1, node.count):
+            if numbers[i] != NONE:
+                to_x = binary_of(DIV, <Value>held[i], length)
+                self.add(numbers[i], <PyObject*>to_x, <PyObject*>passed, False)
         return 0
 
     cdef int follow_rule(self, Value node, Value g, uint32_t* numbers) except -1:

@@ -46,6 +46,11 @@ MG_INLINE double mg_sign(double x) {
     return isgreater(x, 0) ? 1.0 : isless(x, 0) ? -1.0 : x == 0 ? 0.0 : x;
 }
 
+/* What a norm divides by, and the gradient that it passes on: 1 and 0 where it is 0. */
+MG_INLINE double mg_length(double norm) { return islessequal(norm, 0) ? 1.0 : norm; }
+
+MG_INLINE double mg_passed_by_norm(double norm, double g) { return islessequal(norm, 0) ? 0.0 : g; }
+
 /* Whether x is the larger or smaller one, the first of equal ones, or nan. */
 MG_INLINE int mg_larger(double x, double y) { return isgreaterequal(x, y) | (x != x); }
 

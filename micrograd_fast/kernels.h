@@ -27,7 +27,7 @@ typedef struct {
     int32_t op;    /* an mg_operation, or one of the above */
     int32_t out;   /* the slot of the result */
     int32_t x, y;  /* the operands; y of POWER: its constant; of more than two: where in terms */
-    int32_t count; /* of pairs in terms, after x; of SUM: of all its operands, which lie there */
+    int32_t count; /* of pairs in terms, after x; of SUM, NORM: of all its operands, which lie there */
 } Instruction;
 
 typedef struct {

@@ -108,7 +108,7 @@ cdef class Layers:
         cdef int32_t* terms = self.program.terms + step.y
         cdef int arity = arity_of(<Op>step.op)
         cdef Py_ssize_t k
-        if step.op == SUM:
+        if takes_a_list(step.op):
             for k in range(step.count):
                 self.use_alone(terms[k], i)
         else:

@@ -104,8 +104,9 @@ TARGET static void NAME(dot_backward)(
     if (in->count) NAME(pair_backward)(p, b, first, g, n);
 }
 
-TARGET static void NAME(sum)(
-    const Program *p, const Block *b, const Instruction *in, double *restrict out, ptrdiff_t n) {
+TARGET MG_INLINE void NAME(add_up)(
+    const Program *p, const Block *b, const Instruction *in, double *restrict out, ptrdiff_t n,
+    const int squares) {
     const ptrdiff_t stride = b->stride;
     const double *values = b->values, *shared = b->shared;
     const int32_t *term = p->terms + in->y, *end = term + in->count;
@@ -114,9 +115,20 @@ TARGET static void NAME(sum)(
     else EACH(out[i] = x[0]);
     while (++term < end) {
         x = VALUE(*term);
-        if (VARIES(*term) || n == 1) EACH(out[i] = out[i] + x[i]);
-        else EACH(out[i] = out[i] + x[0]);
+        if (VARIES(*term) || n == 1) EACH(out[i] = out[i] + (squares ? x[i] * x[i] : x[i]));
+        else EACH(out[i] = out[i] + (squares ? x[0] * x[0] : x[0]));
     }
+}
+
+TARGET static void NAME(sum)(
+    const Program *p, const Block *b, const Instruction *in, double *restrict out, ptrdiff_t n) {
+    NAME(add_up)(p, b, in, out, n, 0);
+}
+
+TARGET static void NAME(norm)(
+    const Program *p, const Block *b, const Instruction *in, double *restrict out, ptrdiff_t n) {
+    NAME(add_up)(p, b, in, out, n, 1);
+    EACH(out[i] = mg_sqrt(out[i]));
 }
 
 TARGET static void NAME(sum_backward)(
@@ -125,6 +137,24 @@ TARGET static void NAME(sum_backward)(
     const int32_t *first = p->terms + in->y, *term = first + in->count;
     double *grads = b->grads, *shared_grads = b->shared_grads;
     while (term-- > first) PASS(*term, VARIES(*term) || n == 1, g[i]);
+}
+
+TARGET static void NAME(norm_backward)(
+    const Program *p, const Block *b, const Instruction *in, const double *out, const double *g,
+    ptrdiff_t n) {
+    const ptrdiff_t stride = b->stride;
+    const int32_t *term = p->terms + in->y, *end = term + in->count;
+    const double *values = b->values, *shared = b->shared;
+    double *grads = b->grads, *shared_grads = b->shared_grads;
+    double length[BLOCK], passed[BLOCK];
+    EACH(length[i] = mg_length(out[i]));
+    EACH(passed[i] = mg_passed_by_norm(out[i], g[i]));
+    PASS(*term, VARIES(*term), passed[i] / (2.0 * length[i]));
+    while (++term < end) {
+        const double *x = VALUE(*term);
+        const int varies = VARIES(*term);
+        PASS(*term, varies, x[varies * i] / length[i] * passed[i]);
+    }
 }
 
 TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
@@ -329,6 +359,7 @@ TARGET static void NAME(forward_once)(const Program *p, const Block *block, int 
 #undef ROW
             case MG_LAYER: NAME(layer_of_row)(p, block, in); break;
             case MG_SUM: NAME(sum)(p, block, in, result, 1); break;
+            case MG_NORM: NAME(norm)(p, block, in, result, 1); break;
             default: NAME(dot)(p, block, in, result, 1);
         }
     }
@@ -354,6 +385,7 @@ TARGET MG_INLINE void NAME(step_once)(const Program *p, const Block *block, cons
 #undef TO_C
         case MG_LAYER: NAME(layer_of_row_backward)(p, block, in); break;
         case MG_SUM: NAME(sum_backward)(p, block, in, &g, 1); break;
+        case MG_NORM: NAME(norm_backward)(p, block, in, &out, &g, 1); break;
         default: NAME(dot_backward)(p, block, in, &g, 1);
     }
 }
@@ -380,6 +412,7 @@ TARGET static void NAME(forward)(const Program *p, const Block *b, int varying) 
             case MG_DOT_SWAPPED:
             case MG_DOT: NAME(dot)(p, b, in, VALUE(in->out), n); break;
             case MG_SUM: NAME(sum)(p, b, in, VALUE(in->out), n); break;
+            case MG_NORM: NAME(norm)(p, b, in, VALUE(in->out), n); break;
             default: NAME(row)(0, p, b, in, VALUE(in->out), NULL, n);
         }
     }
@@ -401,6 +434,9 @@ TARGET static void NAME(backward)(const Program *p, const Block *b, int last) {
             case MG_DOT_SWAPPED:
             case MG_DOT: NAME(dot_backward)(p, b, in, GRAD(in->out), n); break;
             case MG_SUM: NAME(sum_backward)(p, b, in, GRAD(in->out), n); break;
+            case MG_NORM:
+                NAME(norm_backward)(p, b, in, VALUE(in->out), GRAD(in->out), n);
+                break;
             default: NAME(row)(1, p, b, in, VALUE(in->out), GRAD(in->out), n);
         }
     }

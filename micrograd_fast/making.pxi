@@ -148,6 +148,13 @@ cdef Value dot_of(list xv, list yv, Value start):
 
 cdef Value sum_of(list terms, Value start):
     """start + terms[0] + ..."""
+    return added_up(SUM, terms, start)
+
+cdef Value norm_of(list terms, Value start):
+    """The root of start + terms[0] * terms[0] + ..."""
+    return added_up(NORM, terms, start)
+
+cdef inline Value added_up(Op op, list terms, Value start):
     cdef size_t n = len(terms), i
     cdef PyObject** block = new_block(n + 1)
     try:
@@ -156,12 +163,13 @@ cdef Value sum_of(list terms, Value start):
         PyMem_Free(block)
         raise
     cdef PyObject** items = list_items(terms)
-    cdef double total = start._data
+    cdef double total = start._data, x
     block[0] = hold(<PyObject*>start)
     for i in range(n):
         block[i + 1] = hold(items[i])
-        total = total + data_of(items[i])
-    return block_node(SUM, block, n + 1, total)
+        x = data_of(items[i])
+        total = total + (x * x if op == NORM else x)
+    return block_node(op, block, n + 1, root_of(total) if op == NORM else total)
 
 cdef object compare(int relation, Value left, object right):
     cdef double a = left._data  # before right may run Python

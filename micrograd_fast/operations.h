@@ -56,6 +56,7 @@
     ROW(LEAKY_RELU, "leaky_relu", 2, isgreater(a, 0) ? a : b * a,                                  \
                                TO_A(isgreater(a, 0) ? g : b * g)                                   \
                                TO_B(isgreater(a, 0) ? 0.0 : a * g))                                \
+    LOOP(NORM,   "norm",    MG_MANY)                                                               \
     LOOP(DOT,    "dot",     MG_MANY)                                                               \
     LOOP(SUM,    "sum",     MG_MANY)
 

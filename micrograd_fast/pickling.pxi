@@ -62,7 +62,7 @@ cdef Value restored(str name, object exponent, tuple operands):
     cdef bint good
     if op == DOT:
         good = n % 2 == 1
-    elif op == SUM:
+    elif op == SUM or op == NORM:
         good = n >= 1
     else:
         good = n == arity_of(op)
@@ -77,6 +77,8 @@ cdef Value node_of(Op op, list held, double exponent):
         return dot_of(held[1::2], held[2::2], first)
     if op == SUM:
         return sum_of(held[1:], first)
+    if op == NORM:
+        return norm_of(held[1:], first)
     if arity_of(op) == 3:
         return ternary_node(op, first, held[1], held[2])
     if arity_of(op) == 2:

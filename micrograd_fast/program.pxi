@@ -10,6 +10,10 @@ cdef inline bint is_over_shared(int32_t op) noexcept nogil:
     """Whether it is a dot of what varies and what is shared."""
     return op == DOT_SHARED or op == DOT_SWAPPED
 
+cdef inline bint takes_a_list(int32_t op) noexcept nogil:
+    """Whether all its operands lie in terms."""
+    return op == SUM or op == NORM
+
 cdef inline Op eager_operation(int32_t op) noexcept nogil:
     """That of the node which an instruction replays."""
     return DOT if is_over_shared(op) else <Op>op
@@ -208,7 +212,7 @@ cdef class Replay:
         cdef int32_t* terms = self.program.terms + step.y
         cdef int arity = arity_of(eager_operation(step.op))
         cdef int swapped = step.op == DOT_SWAPPED
-        if step.op == SUM:
+        if takes_a_list(step.op):
             return [terms[i] for i in range(step.count)]
         if arity > 2:
             return [step.x] + [terms[i ^ swapped] for i in range(2 * step.count)]

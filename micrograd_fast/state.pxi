@@ -87,7 +87,7 @@ cdef bint is_program(Tape tape, Py_ssize_t code) noexcept:
 cdef bint is_step(Tape tape, Instruction* step) noexcept:
     cdef int32_t* terms = tape.program.terms + step.y
     cdef int32_t op = step.op
-    cdef bint shared = op == DOT_SHARED or op == DOT_SWAPPED
+    cdef bint shared = op == DOT_SHARED or op == DOT_SWAPPED, listed = takes_a_list(op)
     cdef Py_ssize_t i, count = 0
     cdef int arity
     cdef bint varies
@@ -95,13 +95,13 @@ cdef bint is_step(Tape tape, Instruction* step) noexcept:
         return False
     arity = arity_of(eager_operation(op))
     if arity > 2:
-        count = step.count if op == SUM else 2 * <Py_ssize_t>step.count
-        if step.y < 0 or count < (op == SUM) or step.y + count > tape.term_count:
+        count = step.count if listed else 2 * <Py_ssize_t>step.count
+        if step.y < 0 or count < listed or step.y + count > tape.term_count:
             return False
     if arity == 3 and step.count != 1 or shared and (step.out < 0 or count == 0):
         return False
-    varies = op != SUM and step.x >= 0
-    if op != SUM and not is_known(tape, step.x):
+    varies = not listed and step.x >= 0
+    if not listed and not is_known(tape, step.x):
         return False
     for i in range(count):
         if not is_known(tape, terms[i]):

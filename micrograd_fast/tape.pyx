@@ -25,8 +25,8 @@ from micrograd_ref import tape as reference
 from .wording import check_call
 
 from .engine cimport (
-    ADD, COMPARED, CONSTANT, CUSTOM, DIV, DOT, END, LEAF, LOCAL, MUL, POWER, SUM, VISITED, Op, Stack,
-    Value, arity_of, checked_step, give_signature, has_block, is_detecting, label_of, node_of,
+    ADD, COMPARED, CONSTANT, CUSTOM, DIV, DOT, END, LEAF, LOCAL, MUL, NORM, POWER, SUM, VISITED, Op,
+    Stack, Value, arity_of, checked_step, give_signature, has_block, is_detecting, label_of, node_of,
     ask_reference, operands, shown_name, stack_free, stack_init, topological_order, tuple_items,
     type_name,
 )

@@ -79,12 +79,13 @@ cdef void write_terms(
 ) noexcept:
     cdef int32_t* operands = recording.items + node.y
     cdef int32_t* into = tape.program.terms + terms[0]
-    cdef int32_t i, x, y, start = 0 if node.op == SUM else 1
+    cdef bint listed = takes_a_list(node.op)
+    cdef int32_t i, x, y, start = 0 if listed else 1
     cdef int32_t shared_first = 0, shared_last = 0
-    out.x = 0 if node.op == SUM else recording.nodes[operands[0]].slot
+    out.x = 0 if listed else recording.nodes[operands[0]].slot
     out.y = <int32_t>terms[0]
     terms[0] += node.count - start
-    if node.op == SUM:
+    if listed:
         out.count = node.count
         for i in range(node.count):
             into[i] = recording.nodes[operands[i]].slot

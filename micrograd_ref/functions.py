@@ -37,16 +37,13 @@ def sum(xs: Iterable[Any], start: Any = 0.0) -> Value:
 
 
 def norm(xs: Iterable[Any], start: Any = 0.0) -> Value:
-    """The root of start + xs[0] ** 2 + xs[1] ** 2 + ..., without a pole in its derivatives.
+    """The root of start + xs[0] * xs[0] + xs[1] * xs[1] + ... as one node.
 
     xs, start: Values or numbers. Where the root is 0, it has no derivative, and those of every
     order are 0.0; xs[i] / norm else, by xs[i].
-    Cost: a dot, and five nodes that choose.
+    Cost: one node and one pointer a term.
     """
-    xs = values(xs)
-    squares = dot(xs, xs, start)
-    is_zero = larger(0.0, abs(squares))
-    return where(is_zero, 0.0, where(is_zero, 1.0, squares).sqrt())
+    return apply(OPERATIONS["norm"], operand(start), *values(xs))
 
 
 def maximum(x: Any, y: Any) -> Value:

@@ -39,8 +39,8 @@ def draw_dot(
 
     format: the one that render() writes, such as 'svg' or 'png'; a notebook shows SVG.
     rankdir: 'LR' draws from left to right, 'TB' from top to bottom.
-    expand: whether a dot or sum is drawn as the * and + nodes that it stands for; if not, beyond
-    eight operands, the others are an ellipsis.
+    expand: whether a dot or sum is drawn as the * and + nodes that it stands for. Of one that is
+    not, and of a norm, beyond eight operands, the others are an ellipsis.
     Returns a graphviz.Digraph: it shows itself in a notebook, render() writes a file, and its text
     is in .source. Both run Graphviz's program `dot`, or graphviz-pure where there is none.
     Raises ValueError for another rankdir or for more than max_nodes nodes.
@@ -72,7 +72,7 @@ def draw_dot(
             dot.edge(oval, name)
             for child in dict.fromkeys(names[id(operand)] for operand in operands):
                 dot.edge(child, oval)
-            if not expand and len(operands) < len(node._children):
+            if id(node) not in shown and len(operands) < len(node._children):
                 dot.node(f"{name}more", label="...", shape="none")
                 dot.edge(f"{name}more", oval)
     return dot
@@ -104,7 +104,7 @@ class _Step:
 def _shown(node: Any, written_out: dict[int, _Step]) -> tuple[str, tuple[Any, ...]]:
     """The operation and the operands of a node, as they are drawn."""
     node = written_out.get(id(node), node)
-    few = node._op not in ("dot", "sum") or len(node._children) <= 8
+    few = node._op not in ("dot", "sum", "norm") or len(node._children) <= 8
     return node._op, node._children if few else node._children[:8]
 
 

@@ -68,6 +68,21 @@ def sum_value(start: float, *terms: float) -> float:
     return total
 
 
+def norm_value(start: float, *xs: float) -> float:
+    total = start
+    for x in xs:
+        total = total + x * x
+    return sqrt(total)
+
+
+def norm_gradients(g: float, out: float, start: float, *xs: float) -> list[float]:
+    """0.0 where out is 0: there, 1.0 takes its place, and keeps every order of them finite."""
+    is_zero = larger(0.0, out)
+    length = where(is_zero, 1.0, out)
+    g = where(is_zero, 0.0, g)
+    return [g / (2.0 * length), *[x / length * g for x in xs]]
+
+
 # fmt: off
 TABLE = (
     Operation("+", 2, operator.add, lambda g, out, a, b: (g, g)),
@@ -114,6 +129,7 @@ TABLE = (
         where(a, g, b * g),
         where(a, 0.0, a * g),
     )),
+    Operation("norm", None, norm_value, norm_gradients),
     Operation("dot", None, dot_value, dot_gradients, dot_sequence),
     Operation("sum", None, sum_value, lambda g, out, *operands: [g] * len(operands)),
 )

@@ -25,6 +25,7 @@ SPELLED = {
     "**k": lambda mg, a, k: a**k,
     "dot": lambda mg, start, *terms: mg.dot(terms[::2], terms[1::2], start),
     "sum": lambda mg, start, *terms: mg.sum(terms, start),
+    "norm": lambda mg, start, *terms: mg.norm(terms, start),
 }
 
 # The methods that are operations, rows of the table or made of rows: name -> number of operands.

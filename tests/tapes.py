@@ -57,7 +57,7 @@ def every_operation(mg):
     several = ([], [x, y], [x, p, y, q], [p, x, q, y, 2.0, x], [p, q], [x, x, p, p, y, 2.0])
     for start in (x, p, 0.25):
         made += [mg.dot(operands[::2], operands[1::2], start) for operands in several]
-        made += [mg.sum(operands, start) for operands in several]
+        made += [fn(operands, start) for fn in (mg.sum, mg.norm) for operands in several]
     return [x, y], [p, q], made
 
 

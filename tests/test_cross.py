@@ -181,7 +181,7 @@ steps = st.one_of(
     st.tuples(st.just("**k"), nodes, st.sampled_from([-2, -1, 0, 1, 2, 3, 0.5]) | numbers),
     st.tuples(st.just("dot"), operands, st.lists(st.tuples(operands, operands), max_size=4)),
     st.tuples(st.just("softmax"), st.lists(operands, min_size=1, max_size=3)),
-    st.tuples(st.just("sum"), operands, st.lists(operands, max_size=4)),
+    st.tuples(st.sampled_from(["sum", "norm"]), operands, st.lists(operands, max_size=4)),
     st.tuples(st.just("neuron"), st.sampled_from(ACTIVATIONS), st.lists(operands, min_size=1)),
     st.tuples(st.just("custom"), st.lists(nodes, max_size=3)),
     st.tuples(st.just("data ="), nodes, numbers),
@@ -230,9 +230,9 @@ def graph(mg, leaves, steps):
             start, pairs = args
             xs, ys = [pick(x) for x, _ in pairs], [pick(y) for _, y in pairs]
             made.append(mg.dot(xs, ys, pick(start)))
-        elif op == "sum":
+        elif op in ("sum", "norm"):
             start, terms = args
-            made.append(mg.sum([pick(x) for x in terms], pick(start)))
+            made.append(call(mg, op, pick(start), *map(pick, terms)))
         elif op == "neuron":
             activation, inputs = args
             made.append(neuron(mg, activation, [pick(x) for x in inputs]))

@@ -21,13 +21,14 @@ POINTS = {
 EQUAL = [*POINTS[2], (3.0, 3.0)]
 ABOVE_0 = [(0.01,), (0.7,), (1.0,), (30.0,)]
 A_POWER_OF_ZERO = (0.1, 0.0)  # whose second derivatives are in test_second_order.py
-MANY = [(0.5, 1.5, -2.0, 3.0, 0.25), (-1.0,), (0.0, 2.0, 2.0), (1e-3, 2.0, -5.0, 7.0, 0.1)]
+MANY = [(0.5, 1.5, -2.0, 3.0, 0.25), (0.0, 2.0, 2.0), (1e-3, 2.0, -5.0, 7.0, 0.1), (-1.0,)]
 POINTS_OF = {
     **dict.fromkeys("+-*/", EQUAL),
     **dict.fromkeys(("log", "log1p", "sqrt"), ABOVE_0),
     "**": [(1.5, -2.5), (0.75, 0.5), (3.0, 3.0), A_POWER_OF_ZERO],
     "dot": MANY,
     "sum": MANY,
+    "norm": [*MANY[:-1], (1.0,)],
 }
 
 # What autograd.numpy has under another name, or not at all.
@@ -49,6 +50,7 @@ THEIRS = {
     **{name: functools.partial(operator, anp) for name, operator in SPELLED.items()},
     "dot": dot_of,
     "sum": sum_of,
+    "norm": lambda start, *xs: anp.sqrt(dot_of(start, *(x for x in xs for _ in range(2)))),
     "atan": anp.arctan,
     "sigmoid": sigmoid,
     "softplus": lambda x: anp.log1p(anp.exp(x)),

@@ -120,9 +120,10 @@ def test_a_graph_of_as_many_nodes_as_the_limit_is_drawn(mg):
 def test_of_a_dot_with_many_operands_eight_are_drawn(mg):
     few = mg.draw_dot(mg.dot([1.0] * 3, [2.0] * 3)).source
     assert (few.count("shape=record"), few.count("...")) == (8, 0)
-    for root in (mg.dot([1.0] * 4, [2.0] * 4), mg.sum([1.0] * 500)):
+    for root in (mg.dot([1.0] * 4, [2.0] * 4), mg.sum([1.0] * 500), mg.norm([1.0] * 8)):
         many = mg.draw_dot(root, max_nodes=9).source
         assert (many.count("shape=record"), many.count('label="..."')) == (9, 1)
+    assert mg.draw_dot(root, expand=True).source == many
     custom = mg.Value(0.0, [mg.Value(1.0) for _ in range(20)], "all")
     assert mg.draw_dot(custom).source.count("shape=record") == 21
 

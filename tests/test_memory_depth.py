@@ -16,6 +16,7 @@ LINKS = {
     "constant power": lambda mg, x, one: x**1,
     "dot": lambda mg, x, one: mg.dot([one], [x], 0.0),
     "sum": lambda mg, x, one: mg.sum([one, x]),
+    "norm": lambda mg, x, one: mg.norm([x]),
 }
 
 DEEP = 50_000  # overflows either stack with the smallest frames that C can have

@@ -47,6 +47,7 @@ def each_operation(mg):
     made = [call(mg, name, *operands) for name, count in ARITY.items() for operands in kinds[count]]
     made += [x**k for k in (-2, -1, 0, 0.5, 1, 2, 3, 4)]
     made += [mg.dot([x, p, y], [y, x, y], p), mg.sum([x, p, x, 1.5]), p.tanh() * p**3, p]
+    made += [mg.norm([x, p, y, -2.0, x], x), mg.norm([p, 0.5], p), mg.norm([]), mg.norm([x])]
     return mg.Tape(made, [x, y])
 
 
@@ -140,7 +141,8 @@ def random_graph(mg, seed):
             xs, ys = ([value() for _ in range(count)] for _ in "xy")
             made.append(mg.dot(xs, ys, operand()))
         elif kind < 0.3:
-            made.append(mg.sum([value() for _ in range(rng.randint(1, 5))]) * 0.25)
+            fn = rng.choice((mg.sum, mg.norm))
+            made.append(fn([value() for _ in range(rng.randint(1, 5))]) * 0.25)
         elif kind < 0.4:
             made.append(value() ** rng.choice((-2, -1, 0, 0.5, 1, 2, 3)))
         else:

@@ -67,7 +67,8 @@ def test_a_result_that_was_assigned_means_the_same_to_both_packages(name):
 
 def test_what_the_tests_know_of_operations_fits_the_table():
     assert set(SPELLED) <= set(OPERATIONS)
-    assert set(OPERATIONS) - set(ARITY) == {"**k", "dot", "sum"}  # which the lists of tests name
+    # Which the lists of tests name:
+    assert set(OPERATIONS) - set(ARITY) == {"**k", "dot", "sum", "norm"}
     for name in set(ARITY) & set(OPERATIONS):
         assert ARITY[name] == OPERATIONS[name].arity
 

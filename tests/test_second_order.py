@@ -9,6 +9,11 @@ import numpy as np
 import pytest
 from bits import bits
 from errors import error_of
+from golden.graphs import Draw
+
+
+def bits_of(values):
+    return [bits(x.data) for x in values]
 
 
 def data_of(rows):
@@ -175,40 +180,73 @@ def test_where_passes_zero_to_the_branch_not_taken(mg):
 def test_the_norm_has_no_slope_at_the_origin(mg):
     """HIPS/autograd#151, #183, #268, #570, #586, #617 and pytorch#2421: it gave nan."""
     x, y = xs = [mg.Value(0.0), mg.Value(-0.0)]
-    n = mg.norm(xs)
+    start = mg.Value(0.0)
+    n = mg.norm(xs, start)
     assert bits(n.data) == bits(0.0)
-    assert [g.data for g in mg.gradient(n, xs)] == [0.0, 0.0]
-    assert data_of(mg.hessian(n, xs)) == [[0.0, 0.0], [0.0, 0.0]]
+    first = mg.gradient(n, [*xs, start])
+    assert bits_of(first) == [bits(0.0)] * 3
+    second = mg.hessian(n, [*xs, start])
+    assert [bits(h.data) for row in second for h in row] == [bits(0.0)] * 9
+    third = [h for row in second for g in row for h in mg.gradient(g, [*xs, start])]
+    assert bits_of(third) == [bits(0.0)] * 27
     n.backward()
-    assert (x.grad, y.grad) == (0.0, 0.0)
+    assert (x.grad, y.grad, start.grad) == (0.0, 0.0, 0.0)
+
+
+def test_nor_where_squares_vanish_or_cancel(mg):
+    for x, start in ((1e-170, 0.0), (3.0, -9.0), (2.0, -4.0)):
+        x, start = xs = [mg.Value(x), mg.Value(start)]
+        n = mg.norm([x], start)
+        assert n.data == 0.0
+        assert [g.data for g in mg.gradient(n, xs)] == [0.0, 0.0]
+        assert data_of(mg.hessian(n, xs)) == [[0.0, 0.0], [0.0, 0.0]]
+        n.backward()
+        assert (x.grad, start.grad) == (0.0, 0.0)
 
 
 def test_the_norm_is_the_root_of_the_sum_of_squares(mg):
     xs = [mg.Value(3.0), mg.Value(-4.0)]
     n = mg.norm(xs)
-    assert n.data == 5.0
-    assert [g.data for g in mg.gradient(n, xs)] == pytest.approx([0.6, -0.8], rel=1e-15)
+    assert (n.data, n._op, n._children[1:]) == (5.0, "norm", tuple(xs))
+    assert [g.data for g in mg.gradient(n, xs)] == [0.6, -0.8]
     expected = np.array([[0.128, 0.096], [0.096, 0.072]])
     assert mg.data(mg.hessian(n, xs)) == pytest.approx(expected, rel=1e-14)
-    smooth = mg.norm(xs, mg.Value(11.0))
+    start = mg.Value(11.0)
+    smooth = mg.norm(xs, start)
     assert (smooth.data, mg.norm([], 4).data, mg.norm(iter([2, xs[0]]), 3.0).data) == (
         6.0,
         2.0,
         4.0,
     )
-    assert mg.gradient(smooth, xs)[1].data == pytest.approx(-4 / 6, rel=1e-15)
-    assert math.isnan(mg.norm([xs[0], math.nan]).data)
-    assert math.isnan(mg.norm([], -1.0).data)
+    assert [g.data for g in mg.gradient(smooth, [*xs, start])] == [0.5, -4 / 6, 1 / 12]
+    for nan in (mg.norm([xs[0], math.nan]), mg.norm([xs[0]], -10.0), mg.norm([], -1.0)):
+        assert math.isnan(nan.data)
+    assert math.isnan(mg.gradient(mg.norm([xs[0]], -10.0), xs)[0].data)
     assert mg.norm([xs[0], math.inf]).data == math.inf
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 9])
+def test_the_data_of_a_norm_are_those_of_a_dot_and_its_root(mg, n):
+    draw = Draw(n)
+    for _ in range(50):
+        xs, start = [draw.number() for _ in range(n)], abs(draw.number())
+        assert bits(mg.norm(xs, start).data) == bits(mg.dot(xs, xs, start).sqrt().data)
 
 
 def test_each_row_of_a_tape_has_its_own_norm(mg):
     xs = [mg.Value(3.0), mg.Value(4.0)]
-    tape = mg.Tape(mg.norm(xs), xs)
-    assert tape.forward([[3.0, 4.0], [0.0, 0.0], [0.0, -2.0]]).tolist() == [5.0, 0.0, 2.0]
+    n = mg.norm(xs)
+    rows = [[3.0, 4.0], [0.0, 0.0], [0.0, -2.0], [math.nan, 0.0], [1e-170, 1.0]]
+    tape = mg.Tape(n, xs)
+    assert tape.forward(rows[:3]).tolist() == [5.0, 0.0, 2.0]
+    tape.forward(rows)
     tape.backward()
-    assert tape.input_grad[1:].tolist() == [[0.0, 0.0], [0.0, -1.0]]
-    assert tape.input_grad[0] == pytest.approx([0.6, 0.8], rel=1e-15)
+    assert tape.input_grad[:3].tolist() == [[0.6, 0.8], [0.0, 0.0], [0.0, -1.0]]
+    first = mg.Tape(mg.gradient(n, xs), xs)
+    assert list(map(bits, first.forward(rows).ravel())) == list(map(bits, tape.input_grad.ravel()))
+    first.backward([[1.0, -1.0]] * len(rows))
+    assert first.input_grad[0] == pytest.approx([0.224, -0.168], rel=1e-14)
+    assert first.input_grad[1:3].tolist() == [[0.0, 0.0], [0.5, 0.0]]
 
 
 # Edges: the first and second derivative, as PyTorch 2.13 has them unless it says so.

@@ -173,15 +173,18 @@ class Writer:
         return substituted(text, names)
 
     def chain(self, step: Step) -> str:
-        """The value of a dot or sum."""
+        """The value of a dot, sum or norm."""
         a, *rest = map(self.operand, step.operands)
         terms = rest
         if step.operation == "dot":
             terms = [f"{x} * {y}" for x, y in zip(rest[::2], rest[1::2], strict=True)]
-        return " + ".join([a, *terms])
+        elif step.operation == "norm":
+            terms = [f"{x} * {x}" for x in rest]
+        added = " + ".join([a, *terms])
+        return f"mg_sqrt({added})" if step.operation == "norm" else added
 
     def value(self, step: Step) -> str:
-        if step.operation in ("dot", "sum"):
+        if step.operation in ("dot", "sum", "norm"):
             return self.chain(step)
         return self.formula(step, self.table[step.operation].value)
 
@@ -201,6 +204,12 @@ class Writer:
                 yield y, f"{self.operand(x)} * {g}"
             if not pairs:
                 yield start, g
+        elif step.operation == "norm":
+            out = self.operand(step.out)
+            length, passed = f"mg_length({out})", f"mg_passed_by_norm({out}, {g})"
+            start, *rest = step.operands
+            yield start, f"{passed} / (2.0 * {length})"
+            yield from ((x, f"{self.operand(x)} / {length} * {passed}") for x in rest)
         else:
             formulas = self.table[step.operation].gradients
             for x, text in zip(step.operands, formulas, strict=False):

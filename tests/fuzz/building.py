@@ -84,7 +84,7 @@ def dot(w):
 
 def sum(w):
     start = f", start={w.operand()}" if w.chance(0.3) else ""
-    function = w.rng.choice(("sum", "sum", "norm"))
+    function = w.rng.choice(("sum", "norm"))
     return f"{w.new('v')} = mg.{function}({w.sequence(w.operands(6))}{start})"
 
 

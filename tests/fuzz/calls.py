@@ -18,7 +18,7 @@ SPELLED = {
     "neg": "-{}",
     "abs": "abs({})",
 }
-WITH_LINES_OF_THEIR_OWN = ("**k", "dot", "sum")
+WITH_LINES_OF_THEIR_OWN = ("**k", "dot", "sum", "norm")
 
 
 def methods():

@@ -19,7 +19,7 @@ LINES = {
     building.nested: 5,
     building.power: 4,
     building.dot: 4,
-    building.sum: 3,
+    building.sum: 5,
     building.long: 1,
     building.custom: 3,
     building.local_grads: 3,

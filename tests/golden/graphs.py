@@ -6,7 +6,7 @@ from bits import SPECIAL
 from operations import ARITY, METHODS, call
 
 CONSTANTS = [-3, -2, -1, -0.5, 0, 0.5, 1, 2, 2.5, 3, 4, 10]  # of powers
-OPERATIONS = [*ARITY, "**k", "dot", "sum"]
+OPERATIONS = [*ARITY, "**k", "dot", "sum", "norm"]
 
 
 class Draw:
