@@ -1,7 +1,7 @@
 """Neural networks over Values: Module, Neuron, Layer and MLP, and the losses."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 from .engine import Value, _Number
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
@@ -19,12 +19,14 @@ __all__ = [
     "softmax",
 ]
 
+_Activation: TypeAlias = str | Callable[[Value], Any]
+
 class Neuron(Module):
     """activation(b + w[0] * x[0] + w[1] * x[1] + ...).
 
     nin: the number of inputs.
     nonlin: False leaves the activation out.
-    activation: 'relu', 'tanh', 'sigmoid' or 'linear'.
+    activation: 'relu', 'tanh', 'sigmoid', 'linear', or a function of a Value, Value.silu say.
 
     Each weight is drawn in order by random.uniform(-1, 1); the bias starts at 0.
     Calling it with nin Values or numbers gives a Value; another count is a ValueError.
@@ -33,10 +35,12 @@ class Neuron(Module):
     w: list[Value]
     b: Value
     nonlin: bool
-    activation: str
+    activation: _Activation
 
-    def __init__(self, nin: int, nonlin: bool = True, activation: str = "relu") -> None: ...
-    def __call__(self, x: Iterable[Value | _Number]) -> Value: ...
+    def __init__(self, nin: int, nonlin: bool = True, activation: _Activation = "relu") -> None: ...
+
+    # A Value, unless the activation gives something else.
+    def __call__(self, x: Iterable[Value | _Number]) -> Any: ...
     def parameters(self) -> list[Value]:
         """The weights, then the bias."""
 
@@ -60,7 +64,8 @@ class Layer(Module):
 class MLP(Module):
     """A multi-layer perceptron: nin inputs, then one layer for each entry of nouts.
 
-    activation: of every layer but the last. output: of the last layer.
+    activation: of every layer but the last, or a list with one for each of them.
+    output: of the last layer. Both take what a Neuron takes.
     MLP(3, [4, 4, 1], activation='tanh', output='tanh') is the network of the lecture.
     Calling it gives what its last Layer gives; a wrong number of inputs is a ValueError.
     """
@@ -69,7 +74,11 @@ class MLP(Module):
     layers: list[Layer]
 
     def __init__(
-        self, nin: int, nouts: Sequence[int], activation: str = "relu", output: str = "linear"
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        activation: _Activation | Sequence[_Activation] = "relu",
+        output: _Activation = "linear",
     ) -> None: ...
     def __call__(self, x: Iterable[Value | _Number]) -> Any: ...
     def parameters(self) -> list[Value]:

@@ -3,8 +3,8 @@
 import random
 
 from micrograd_ref import nn as reference
-from micrograd_ref.checking import sequence
-from micrograd_ref.nn import ACTIVATIONS, size
+from micrograd_ref.checking import sequence, size
+from micrograd_ref.nn import activations, checked_activation, title
 
 from .engine import Value as PyValue
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
@@ -74,7 +74,7 @@ class Neuron(Module):
 
     nin: the number of inputs.
     nonlin: False leaves the activation out.
-    activation: 'relu', 'tanh', 'sigmoid' or 'linear'.
+    activation: 'relu', 'tanh', 'sigmoid', 'linear', or a function of a Value, Value.silu say.
 
     Each weight is drawn in order by random.uniform(-1, 1); the bias starts at 0.
     Calling it with nin Values or numbers gives a Value; another count is a ValueError.
@@ -82,10 +82,7 @@ class Neuron(Module):
 
     @worded_as(reference.Neuron.__init__)
     def __init__(self, nin, nonlin=True, activation="relu"):
-        if not isinstance(activation, str) or activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}"
-            )
+        activation = checked_activation(activation)
         self.w = [PyValue(random.uniform(-1, 1)) for _ in range(size(nin, "inputs"))]
         self.b = PyValue(0.0)
         self.nonlin = nonlin
@@ -99,7 +96,7 @@ class Neuron(Module):
         return [*self.w, self.b]
 
     def __repr__(self):
-        name = ACTIVATIONS[self.activation if self.nonlin else "linear"]
+        name = title(self.activation if self.nonlin else "linear")
         return f"{name}Neuron({len(self.w)})"
 
 
@@ -130,7 +127,8 @@ class Layer(Module):
 class MLP(Module):
     """A multi-layer perceptron: nin inputs, then one layer for each entry of nouts.
 
-    activation: of every layer but the last. output: of the last layer.
+    activation: of every layer but the last, or a list with one for each of them.
+    output: of the last layer. Both take what a Neuron takes.
     MLP(3, [4, 4, 1], activation='tanh', output='tanh') is the network of the lecture.
     Calling it gives what its last Layer gives; a wrong number of inputs is a ValueError.
     """
@@ -139,10 +137,10 @@ class MLP(Module):
     def __init__(self, nin, nouts, activation="relu", output="linear"):
         nouts = list(nouts)
         sizes = [size(nin, "inputs"), *nouts]
-        activations = [activation] * (size(len(nouts), "layers") - 1) + [output]
+        each = activations(activation, output, size(len(nouts), "layers"))
         self.nin = sizes[0]
         self.layers = [
-            Layer(sizes[i], sizes[i + 1], activation=activations[i]) for i in range(len(nouts))
+            Layer(sizes[i], sizes[i + 1], activation=each[i]) for i in range(len(nouts))
         ]
 
     def __call__(self, x):
@@ -162,7 +160,7 @@ class MLP(Module):
 
 cdef object neuron_call = Neuron.__call__
 
-cdef Value neuron_output(object neuron, list x):
+cdef object neuron_output(object neuron, list x):
     x = values(list(x))
     cdef object w = neuron.w
     cdef object b = neuron.b
@@ -176,6 +174,8 @@ cdef Value neuron_output(object neuron, list x):
         return out
     activation = neuron.activation
     op = ACTIVATION_OPS.get(activation) if isinstance(activation, str) else None
+    if op is None and callable(activation):
+        return nested(activation, (out,))
     if op is None or op != LEAF and not activations_are_unchanged():
         return getattr(out, activation)()
     return out if op == LEAF else unary_of(<Op>op, out)

@@ -5,6 +5,7 @@ By type, not by isinstance: an object may name any class as its __class__.
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,17 @@ def sequence(xs: Any, what: str) -> list[Any]:
             "write [x] for a single x"
         ) from None
     return list(xs)
+
+
+def size(n: int, what: str) -> int:
+    if operator.index(n) < 1:
+        raise ValueError(f"the number of {what} must be at least 1, got {n}")
+    return int(operator.index(n))
+
+
+def check_inputs(module: object, expected: int, got: int) -> None:
+    if got != expected:
+        raise ValueError(f"{type(module).__name__} expects {expected} inputs, got {got}")
 
 
 def list_of_values(xs: Any, what: str, is_value: Callable[[object], bool]) -> list[Any]:

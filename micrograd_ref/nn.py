@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 import random
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from .checking import sequence
+from .checking import check_inputs, sequence, size
 from .engine import Value, values
 from .functions import dot
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
@@ -28,16 +27,37 @@ __all__ = [
 
 ACTIVATIONS = {"relu": "ReLU", "tanh": "Tanh", "sigmoid": "Sigmoid", "linear": "Linear"}
 
-
-def size(n: int, what: str) -> int:
-    if operator.index(n) < 1:
-        raise ValueError(f"the number of {what} must be at least 1, got {n}")
-    return int(operator.index(n))
+Activation = str | Callable[[Value], Any]
 
 
-def check_inputs(module: Module, expected: int, got: int) -> None:
-    if got != expected:
-        raise ValueError(f"{type(module).__name__} expects {expected} inputs, got {got}")
+def checked_activation(activation: Activation) -> Activation:
+    if not callable(activation) and (
+        not isinstance(activation, str) or activation not in ACTIVATIONS
+    ):
+        raise ValueError(
+            f"activation must be one of {', '.join(ACTIVATIONS)}, or a function of a Value, "
+            f"got {activation!r}"
+        )
+    return activation
+
+
+def activations(hidden: Any, output: Activation, layers: int) -> list[Activation]:
+    """That of each layer of an MLP."""
+    if not isinstance(hidden, (list, tuple)):
+        return [hidden] * (layers - 1) + [output]
+    if len(hidden) != layers - 1:
+        raise ValueError(
+            f"MLP expects an activation for each of {layers - 1} layers before the last, "
+            f"got {len(hidden)}: output is that of the last"
+        )
+    return [*hidden, output]
+
+
+def title(activation: Activation) -> str:
+    """What a repr calls it."""
+    if callable(activation):
+        return str(getattr(activation, "__name__", type(activation).__name__))
+    return ACTIVATIONS[activation]
 
 
 class Neuron(Module):
@@ -45,38 +65,35 @@ class Neuron(Module):
 
     nin: the number of inputs.
     nonlin: False leaves the activation out.
-    activation: 'relu', 'tanh', 'sigmoid' or 'linear'.
+    activation: 'relu', 'tanh', 'sigmoid', 'linear', or a function of a Value, Value.silu say.
 
     Each weight is drawn in order by random.uniform(-1, 1); the bias starts at 0.
     Calling it with nin Values or numbers gives a Value; another count is a ValueError.
     """
 
-    def __init__(self, nin: int, nonlin: bool = True, activation: str = "relu") -> None:
-        if not isinstance(activation, str) or activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}"
-            )
+    def __init__(self, nin: int, nonlin: bool = True, activation: Activation = "relu") -> None:
+        activation = checked_activation(activation)
         self.w = [Value(random.uniform(-1, 1)) for _ in range(size(nin, "inputs"))]
         self.b = Value(0.0)
         self.nonlin = nonlin
         self.activation = activation
 
-    def __call__(self, x: Iterable[Any]) -> Value:
+    def __call__(self, x: Iterable[Any]) -> Any:
         x = values(sequence(x, f"the input of {type(self).__name__}"))
         w, b = self.w, self.b
         check_inputs(self, len(w), len(x))
         out = dot(w, x, b)
-        if not self.nonlin:
-            return out
         activation = self.activation
-        return out if activation == "linear" else cast(Value, getattr(out, activation)())
+        if not self.nonlin or activation == "linear":
+            return out
+        return activation(out) if callable(activation) else getattr(out, activation)()
 
     def parameters(self) -> list[Value]:
         """The weights, then the bias."""
         return [*self.w, self.b]
 
     def __repr__(self) -> str:
-        name = ACTIVATIONS[self.activation if self.nonlin else "linear"]
+        name = title(self.activation if self.nonlin else "linear")
         return f"{name}Neuron({len(self.w)})"
 
 
@@ -108,21 +125,24 @@ class Layer(Module):
 class MLP(Module):
     """A multi-layer perceptron: nin inputs, then one layer for each entry of nouts.
 
-    activation: of every layer but the last. output: of the last layer.
+    activation: of every layer but the last, or a list with one for each of them.
+    output: of the last layer. Both take what a Neuron takes.
     MLP(3, [4, 4, 1], activation='tanh', output='tanh') is the network of the lecture.
     Calling it gives what its last Layer gives; a wrong number of inputs is a ValueError.
     """
 
     def __init__(
-        self, nin: int, nouts: Sequence[int], activation: str = "relu", output: str = "linear"
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        activation: Activation | Sequence[Activation] = "relu",
+        output: Activation = "linear",
     ) -> None:
         nouts = list(nouts)
         sizes = [size(nin, "inputs"), *nouts]
-        activations = [activation] * (size(len(nouts), "layers") - 1) + [output]
+        each = activations(activation, output, size(len(nouts), "layers"))
         self.nin = sizes[0]
-        self.layers = [
-            Layer(sizes[i], sizes[i + 1], activation=activations[i]) for i in range(len(nouts))
-        ]
+        self.layers = [Layer(sizes[i], sizes[i + 1], activation=each[i]) for i in range(len(nouts))]
 
     def __call__(self, x: Iterable[Any]) -> Any:
         out: Any = values(sequence(x, f"the input of {type(self).__name__}"))

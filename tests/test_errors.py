@@ -17,6 +17,7 @@ DATA = "the data of a Value must be a real number, not '{}'".format
 # What is done, the type, the message.
 
 FLOATING = "a Value does not turn into a float by itself: use .data"
+ACTIVATION = "activation must be one of relu, tanh, sigmoid, linear, or a function of a Value"
 ONLY_CUSTOM = (
     "_backward can be set only on a custom operation: make one with its operands, "
     "out = Value(data, (a, b), 'name'), and set out._backward"
@@ -175,19 +176,32 @@ CASES = [
         "an unknown activation",
         lambda mg: mg.Neuron(2, activation="swish"),
         ValueError,
-        "activation must be one of relu, tanh, sigmoid, linear, got 'swish'",
+        f"{ACTIVATION}, got 'swish'",
     ),
     (
         "an unknown activation of a layer",
         lambda mg: mg.Layer(2, 2, activation="ReLU"),
         ValueError,
-        "activation must be one of relu, tanh, sigmoid, linear, got 'ReLU'",
+        f"{ACTIVATION}, got 'ReLU'",
     ),
     (
         "an unknown output",
         lambda mg: mg.MLP(2, [1], output="softmax"),
         ValueError,
-        "activation must be one of relu, tanh, sigmoid, linear, got 'softmax'",
+        f"{ACTIVATION}, got 'softmax'",
+    ),
+    (
+        "activations for too few layers",
+        lambda mg: mg.MLP(2, [3, 3, 1], activation=["tanh"]),
+        ValueError,
+        "MLP expects an activation for each of 2 layers before the last, got 1: output is that of "
+        "the last",
+    ),
+    (
+        "an unknown activation among others",
+        lambda mg: mg.MLP(2, [3, 3, 1], activation=("tanh", None)),
+        ValueError,
+        f"{ACTIVATION}, got None",
     ),
     *(
         (

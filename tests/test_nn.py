@@ -321,7 +321,49 @@ def test_a_weight_may_be_a_subclass_instance_or_a_computed_node(mg):
     assert base.grad == 15.0
 
 
-def test_an_activation_for_each_layer_is_an_error_that_lists_the_names(mg):
-    message = r"activation must be one of relu, tanh, sigmoid, linear, got \['tanh', 'sigmoid'\]"
-    with pytest.raises(ValueError, match=message):
-        mg.MLP(2, [2, 1], activation=["tanh", "sigmoid"])
+# Activations of one's own
+
+
+@pytest.mark.parametrize("make", [list, tuple])
+def test_each_layer_may_have_an_activation_of_its_own(mg, make):
+    model = mg.MLP(2, [3, 3, 2], activation=make(["tanh", "relu"]), output="sigmoid")
+    assert repr(model) == (
+        "MLP of [Layer of [TanhNeuron(2), TanhNeuron(2), TanhNeuron(2)], "
+        "Layer of [ReLUNeuron(3), ReLUNeuron(3), ReLUNeuron(3)], "
+        "Layer of [SigmoidNeuron(3), SigmoidNeuron(3)]]"
+    )
+    assert mg.MLP(2, [1], activation=[])([1.0, 2.0])._op == "dot"
+
+
+def test_an_activation_may_be_a_function(mg):
+    def doubled(x):
+        return x * 2
+
+    class Steep:
+        def __call__(self, x):
+            return x * 10
+
+    model = mg.MLP(1, [1, 1, 1], activation=[mg.Value.softplus, doubled], output=Steep())
+    assert repr(model) == (
+        "MLP of [Layer of [softplusNeuron(1)], Layer of [doubledNeuron(1)], "
+        "Layer of [SteepNeuron(1)]]"
+    )
+    set_parameters(model, [0.0, 3.0, 1.0, 0.0, 1.0, 0.0])
+    assert model([1.0]).data == 20 * mg.Value(3.0).softplus().data
+    assert mg.Layer(2, 2, activation=mg.Value.silu)([1.0, 2.0])[0]._op == "*"
+
+
+def test_a_function_is_not_called_by_a_neuron_without_activation(mg):
+    assert mg.Neuron(1, nonlin=False, activation=pytest.fail)([1.0])._op == "dot"
+
+
+def test_what_a_function_gives_is_the_output_of_the_neuron(mg):
+    neuron = mg.Neuron(1, activation=lambda x: [x, 1.0])
+    first, second = neuron([2.0])
+    assert (first._op, second) == ("dot", 1.0)
+    neuron.activation = 5
+    with pytest.raises(TypeError, match="attribute name must be string"):
+        neuron([2.0])
+    neuron.activation = lambda x: neuron([x])
+    with pytest.raises(RecursionError):
+        neuron([2.0])

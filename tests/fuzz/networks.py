@@ -14,6 +14,7 @@ def module(w):
     activation = rng.choice(ACTIVATIONS)
     if w.chance(w.badness):
         activation = rng.choice(("ReLU", "", "exp"))
+    function = rng.choice(("mg.Value.silu", "mg.Value.erf", "abs", "halved", "repr"))
     nouts = w.sequence([str(rng.randint(1, 3)) for _ in range(rng.randint(0, 2))] + ["1"])
     if w.chance(0.3):
         nouts = f"[{nout}, {rng.randint(1, 3)}]"
@@ -26,6 +27,8 @@ def module(w):
             f"mg.Layer({nin}, {nout})",
             f"mg.MLP({nin}, {nouts}, {activation!r}, {rng.choice(ACTIVATIONS)!r})",
             f"mg.MLP({nin}, {nouts})",
+            f"mg.MLP({nin}, [2, 2, 1], [{activation!r}, {function}], {function})",
+            f"mg.Layer({nin}, {nout}, activation={function})",
             f"Scaled({nin}, activation={activation!r})",
             f"Pair(mg.MLP({nin}, [2, 1]), mg.Neuron({nin}))",
             f"Holder({pick_module(w)}, {w.value()}, [{w.operand()}, mg.Neuron({nin})])",
@@ -76,6 +79,7 @@ def change_module(w):
             f"{m}.w[0] = {a}",
             f"{m}.b = {a}",
             f"{m}.activation = {w.rng.choice((*ACTIVATIONS, 'exp', 'nothing'))!r}",
+            f"{m}.activation = {w.rng.choice(('mg.Value.gelu', 'halved', m, '7'))}",
             f"{m}.nonlin = not {m}.nonlin",
             f"{m}.neurons[0] = Scaled({m}.nin)",
             f"{m}.neurons[-1] = squares",

@@ -183,6 +183,10 @@ folder = tempfile.TemporaryDirectory()
 def path(name):
     return os.path.join(folder.name, name)
 """,
+    "halved": """
+def halved(x):
+    return x * 0.5
+""",
     "squares": """
 def squares(x):
     return mg.sum([xi * xi for xi in x])
