@@ -6,6 +6,7 @@ import operator
 import os
 import shutil
 import sysconfig
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ children = operator.attrgetter("_children")  # of the Values of either package
 
 def trace(root: Any) -> tuple[set[Any], set[tuple[Any, Any]]]:
     """The nodes under root, and the edges between them as (operand, result) pairs."""
-    _check_root(root)
+    check_root(root)
     nodes = topological_order([root], children)
     return set(nodes), {(child, node) for node in nodes for child in node._children}
 
@@ -45,34 +46,37 @@ def draw_dot(
     is in .source. Both run Graphviz's program `dot`, or graphviz-pure where there is none.
     Raises ValueError for another rankdir or for more than max_nodes nodes.
     """
-    import graphviz
-
     if rankdir not in ("LR", "TB"):
         raise ValueError(f"rankdir must be 'LR' or 'TB', got {rankdir!r}")
-    _check_root(root)
-    shown = _written_out(root) if expand else {}
-    nodes = topological_order([root], lambda node: _shown(node, shown)[1])
-    if len(nodes) > max_nodes:
-        raise ValueError(
-            f"the graph has {len(nodes)} nodes, more than max_nodes={max_nodes}: "
-            "draw a part of it, or raise max_nodes"
-        )
+    check_root(root)
+    written_out = _written_out(root) if expand else {}
+    nodes = topological_order([root], lambda node: _shown(node, written_out)[1])
+    check_size(nodes, max_nodes, "draw")
+    return digraph([(node, *_shown(node, written_out)) for node in nodes], format, rankdir)
+
+
+def digraph(shown: Iterable[tuple[Any, str, Any, bool]], format: str, rankdir: str) -> Any:
+    """The drawing of nodes in topological order, each with its operation and operands as shown.
+
+    And with whether there are more operands. The n-th node is called n, and its operation nop.
+    """
+    import graphviz
+
     find_dot()
     dot = graphviz.Digraph(format=format, graph_attr={"rankdir": rankdir})
-    names = {id(node): str(i) for i, node in enumerate(nodes)}
-    for node in nodes:
-        name = names[id(node)]
+    names: dict[int, str] = {}
+    for node, operation, operands, more in shown:
+        name = names[id(node)] = str(len(names))
         label = _escape(node.label, special="{}|<>")
         record = f"{{ {label} | data {node.data:.4f} | grad {node.grad:.4f} }}"
         dot.node(name, label=record, shape="record")
-        operation, operands = _shown(node, shown)
         if operation:
             oval = f"{name}op"
             dot.node(oval, label=graphviz.nohtml(_escape(operation)))
             dot.edge(oval, name)
             for child in dict.fromkeys(names[id(operand)] for operand in operands):
                 dot.edge(child, oval)
-            if id(node) not in shown and len(operands) < len(node._children):
+            if more:
                 dot.node(f"{name}more", label="...", shape="none")
                 dot.edge(f"{name}more", oval)
     return dot
@@ -91,8 +95,8 @@ def find_dot() -> None:
 
 
 @dataclass(eq=False, frozen=True)
-class _Step:
-    """A node that a dot or sum stands for."""
+class Step:
+    """A node as it is drawn: one that a dot or sum stands for, say."""
 
     _op: str
     data: float
@@ -101,14 +105,14 @@ class _Step:
     label: str = ""
 
 
-def _shown(node: Any, written_out: dict[int, _Step]) -> tuple[str, tuple[Any, ...]]:
-    """The operation and the operands of a node, as they are drawn."""
+def _shown(node: Any, written_out: dict[int, Step]) -> tuple[str, tuple[Any, ...], bool]:
+    """The operation and the operands of a node, as they are drawn, and whether it has more."""
     node = written_out.get(id(node), node)
     few = node._op not in ("dot", "sum", "norm") or len(node._children) <= 8
-    return node._op, node._children if few else node._children[:8]
+    return node._op, node._children if few else node._children[:8], not few
 
 
-def _written_out(root: Any) -> dict[int, _Step]:
+def _written_out(root: Any) -> dict[int, Step]:
     """The last step of each dot and sum under root, by id, with those before it as operands.
 
     Within the chain, every node has the gradient of its end.
@@ -123,16 +127,35 @@ def _written_out(root: Any) -> dict[int, _Step]:
         start, *terms = node._children
         if node._op == "dot":
             pairs = zip(terms[::2], terms[1::2], strict=True)
-            terms = [_Step("*", x.data * y.data, node.grad, (x, y)) for x, y in pairs]
+            terms = [Step("*", x.data * y.data, node.grad, (x, y)) for x, y in pairs]
         for term in terms:
-            start = _Step("+", start.data + term.data, node.grad, (start, term))
+            start = Step("+", start.data + term.data, node.grad, (start, term))
         steps[id(node)] = start
     return steps
 
 
-def _check_root(root: Any) -> None:
+def check_root(root: Any) -> None:
     if not hasattr(root, "_children"):
         raise TypeError(f"a graph starts at a Value, not at '{type_name(root)}'")
+
+
+def check_size(nodes: Sequence[Any], max_nodes: int, what: str) -> None:
+    if len(nodes) > max_nodes:
+        raise ValueError(
+            f"the graph has {len(nodes)} nodes, more than max_nodes={max_nodes}: "
+            f"{what} a part of it, or raise max_nodes"
+        )
+
+
+def printable(text: str) -> str:
+    r"""Text with escapes in the place of what is no character to see.
+
+    >>> printable("a\n\u202eb")
+    'a\\n\\u202eb'
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
 
 
 def _escape(text: str, special: str = "") -> str:
@@ -141,12 +164,7 @@ def _escape(text: str, special: str = "") -> str:
     >>> print(_escape("a|b & {\n}", special="{}|<>"))
     a\|b &amp; \{\\n\}
     """
-    shown = []
-    for character in text:
-        if not character.isprintable():
-            character = character.encode("unicode_escape").decode("ascii")
-        shown.append(character)
-    escaped = "".join(shown).replace("\\", "\\\\").replace("&", "&amp;")
+    escaped = printable(text).replace("\\", "\\\\").replace("&", "&amp;")
     for character in special:
         escaped = escaped.replace(character, "\\" + character)
     return escaped
