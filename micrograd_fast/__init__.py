@@ -16,7 +16,7 @@ if backend not in ("fast", "ref"):
 
 _rooms = (
     "engine functions gradients derivatives losses optim module nn tape graph checks parallel "
-    "arrays plot"
+    "exploring arrays plot"
 )
 for _room in _rooms.split():
     if backend == "ref":
@@ -40,6 +40,7 @@ from micrograd_fast import arrays as arrays
 from micrograd_fast import checks as checks
 from micrograd_fast import derivatives as derivatives
 from micrograd_fast import engine as engine
+from micrograd_fast import exploring as exploring
 from micrograd_fast import functions as functions
 from micrograd_fast import gradients as gradients
 from micrograd_fast import graph as graph
@@ -54,6 +55,7 @@ from micrograd_fast.arrays import array, data, grad
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
 from micrograd_fast.derivatives import hessian, hvp, jacobian
 from micrograd_fast.engine import Value, detect_anomaly
+from micrograd_fast.exploring import explore
 from micrograd_fast.functions import dot, larger, maximum, minimum, norm, sign, smaller, where
 from micrograd_fast.functions import sum as sum
 from micrograd_fast.gradients import gradient
@@ -89,6 +91,7 @@ __all__ = [
     "detect_anomaly",
     "dot",
     "draw_dot",
+    "explore",
     "grad",
     "gradcheck",
     "gradient",

@@ -7,6 +7,7 @@ from . import arrays as arrays
 from . import checks as checks
 from . import derivatives as derivatives
 from . import engine as engine
+from . import exploring as exploring
 from . import functions as functions
 from . import gradients as gradients
 from . import graph as graph
@@ -21,6 +22,7 @@ from .arrays import array, data, grad
 from .checks import GradCheck, crosscheck, gradcheck
 from .derivatives import hessian, hvp, jacobian
 from .engine import Value, detect_anomaly
+from .exploring import explore
 from .functions import dot, larger, maximum, minimum, norm, sign, smaller, where
 from .functions import sum as sum
 from .gradients import gradient
@@ -56,6 +58,7 @@ __all__ = [
     "detect_anomaly",
     "dot",
     "draw_dot",
+    "explore",
     "grad",
     "gradcheck",
     "gradient",

@@ -1,7 +1,6 @@
 """trace and draw_dot."""
 
 import re
-import shutil
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -12,8 +11,6 @@ import pytest
 from graphviz.backend import dot_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from micrograd_ref.graph import find_dot
 
 # trace
 
@@ -161,22 +158,6 @@ def test_drawing_changes_nothing(mg):
 
 
 # What Graphviz makes of it, and graphviz-pure
-
-
-@pytest.fixture(scope="module", params=["dot", "graphviz-pure"])
-def program(request, tmp_path_factory):
-    """The program that draws: that of the machine's Graphviz, or without it that of pip."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dot_command, "DOT_BINARY", Path("dot"))
-        if request.param == "dot":
-            if shutil.which("dot") is None:
-                pytest.skip("the machine has no Graphviz")
-        else:
-            patch.setenv("PATH", str(tmp_path_factory.mktemp("empty")))
-            find_dot()
-            if dot_command.DOT_BINARY.stem != "graphviz-pure":
-                pytest.skip("there is no graphviz-pure for this machine")
-        yield request.param
 
 
 def shown(root, mg):
