@@ -15,8 +15,8 @@ if backend not in ("fast", "ref"):
     raise ImportError(f"MICROGRAD_BACKEND must be 'fast' or 'ref', got {backend!r}")
 
 _rooms = (
-    "engine functions gradients derivatives losses optim module nn tape graph checks parallel "
-    "exploring arrays plot"
+    "engine functions gradients derivatives losses optim module modules nn tape graph checks "
+    "parallel exploring arrays plot"
 )
 for _room in _rooms.split():
     if backend == "ref":
@@ -46,6 +46,7 @@ from micrograd_fast import gradients as gradients
 from micrograd_fast import graph as graph
 from micrograd_fast import losses as losses
 from micrograd_fast import module as module
+from micrograd_fast import modules as modules
 from micrograd_fast import nn as nn
 from micrograd_fast import optim as optim
 from micrograd_fast import parallel as parallel
@@ -62,6 +63,7 @@ from micrograd_fast.gradients import gradient
 from micrograd_fast.graph import draw_dot, trace
 from micrograd_fast.losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
 from micrograd_fast.module import Module
+from micrograd_fast.modules import Dropout, Embedding, LayerNorm, RMSNorm, Sequential
 from micrograd_fast.nn import MLP, Layer, Neuron
 from micrograd_fast.optim import SGD, Adam, AdamW, RMSprop, clip_grad_norm
 from micrograd_fast.parallel import DataParallel
@@ -75,11 +77,16 @@ __all__ = [
     "Adam",
     "AdamW",
     "DataParallel",
+    "Dropout",
+    "Embedding",
     "GradCheck",
     "Layer",
+    "LayerNorm",
     "Module",
     "Neuron",
+    "RMSNorm",
     "RMSprop",
+    "Sequential",
     "Tape",
     "Value",
     "array",

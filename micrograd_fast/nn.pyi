@@ -1,4 +1,4 @@
-"""Neural networks over Values: Module, Neuron, Layer and MLP, and the losses."""
+"""Neural networks over Values: Neuron, Layer and MLP, and what else they are made of."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
@@ -6,12 +6,18 @@ from typing import Any, TypeAlias
 from .engine import Value, _Number
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
 from .module import Module
+from .modules import Dropout, Embedding, LayerNorm, RMSNorm, Sequential
 
 __all__ = [
     "MLP",
+    "Dropout",
+    "Embedding",
     "Layer",
+    "LayerNorm",
     "Module",
     "Neuron",
+    "RMSNorm",
+    "Sequential",
     "binary_cross_entropy",
     "cross_entropy",
     "hinge",

@@ -1,4 +1,4 @@
-"""Neural networks over Values: Module, Neuron, Layer and MLP, and the losses."""
+"""Neural networks over Values: Neuron, Layer and MLP, and what else they are made of."""
 
 import random
 
@@ -9,6 +9,7 @@ from micrograd_ref.nn import activations, checked_activation, title
 from .engine import Value as PyValue
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
 from .module import Module
+from .modules import Dropout, Embedding, LayerNorm, RMSNorm, Sequential
 from .wording import worded_as
 
 from .engine cimport (
@@ -18,9 +19,14 @@ from .engine cimport (
 
 __all__ = [
     "MLP",
+    "Dropout",
+    "Embedding",
     "Layer",
+    "LayerNorm",
     "Module",
     "Neuron",
+    "RMSNorm",
+    "Sequential",
     "binary_cross_entropy",
     "cross_entropy",
     "hinge",

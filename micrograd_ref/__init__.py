@@ -13,6 +13,7 @@ from . import gradients as gradients
 from . import graph as graph
 from . import losses as losses
 from . import module as module
+from . import modules as modules
 from . import nn as nn
 from . import optim as optim
 from . import parallel as parallel
@@ -29,6 +30,7 @@ from .gradients import gradient
 from .graph import draw_dot, trace
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
 from .module import Module
+from .modules import Dropout, Embedding, LayerNorm, RMSNorm, Sequential
 from .nn import MLP, Layer, Neuron
 from .optim import SGD, Adam, AdamW, RMSprop, clip_grad_norm
 from .parallel import DataParallel
@@ -42,11 +44,16 @@ __all__ = [
     "Adam",
     "AdamW",
     "DataParallel",
+    "Dropout",
+    "Embedding",
     "GradCheck",
     "Layer",
+    "LayerNorm",
     "Module",
     "Neuron",
+    "RMSNorm",
     "RMSprop",
+    "Sequential",
     "Tape",
     "Value",
     "array",

@@ -83,6 +83,13 @@ def check_inputs(module: object, expected: int, got: int) -> None:
         raise ValueError(f"{type(module).__name__} expects {expected} inputs, got {got}")
 
 
+def within(x: Any, what: str, below: float) -> float:
+    value = number(x, what)
+    if not 0 <= value < below:
+        raise ValueError(f"{what} must be at least 0 and below {below}, got {value}")
+    return value
+
+
 def list_of_values(xs: Any, what: str, is_value: Callable[[object], bool]) -> list[Any]:
     """What a derivative is of, or by: the Values of an array in its order."""
     try:

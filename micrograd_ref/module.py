@@ -93,7 +93,7 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Set `training` in this module and in all that its attributes lead to; returns self.
 
-        It is True at first, for what computes another thing while it is trained.
+        It is True at first. Dropout heeds it.
         """
         modules = [x for _, x in in_attributes(self) if not is_value(x)]
         for module in [self, *modules]:

@@ -1,4 +1,4 @@
-"""Neural networks over Values: Module, Neuron, Layer and MLP, and the losses."""
+"""Neural networks over Values: Neuron, Layer and MLP, and what else they are made of."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from .engine import Value, values
 from .functions import dot
 from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
 from .module import Module
+from .modules import Dropout, Embedding, LayerNorm, RMSNorm, Sequential
 from .node import is_value
 
 __all__ = [
     "MLP",
+    "Dropout",
+    "Embedding",
     "Layer",
+    "LayerNorm",
     "Module",
     "Neuron",
+    "RMSNorm",
+    "Sequential",
     "binary_cross_entropy",
     "cross_entropy",
     "hinge",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .checking import number, type_name
+from .checking import number, type_name, within
 from .engine import Value
 from .ieee import divide, sqrt
 from .node import is_value
@@ -28,18 +28,11 @@ def _parameters(params: Iterable[Value], user: str = "an optimizer") -> tuple[Va
     return params
 
 
-def _within(x: Any, what: str, below: float) -> float:
-    value = number(x, what)
-    if not 0 <= value < below:
-        raise ValueError(f"{what} must be at least 0 and below {below}, got {value}")
-    return value
-
-
 def _betas(betas: Iterable[Any]) -> tuple[float, float]:
     betas = tuple(betas)
     if len(betas) != 2:
         raise ValueError(f"Adam expects two betas, got {len(betas)}")
-    return _within(betas[0], "beta1", 1.0), _within(betas[1], "beta2", 1.0)
+    return within(betas[0], "beta1", 1.0), within(betas[1], "beta2", 1.0)
 
 
 def zero_grads(params: Iterable[Value]) -> None:
@@ -92,7 +85,7 @@ class _Optimizer:
 
     @lr.setter
     def lr(self, lr: Any) -> None:
-        self._lr = _within(lr, "lr", INF)
+        self._lr = within(lr, "lr", INF)
 
     def zero_grad(self) -> None:
         """Set the grad of every parameter to 0.0."""
@@ -115,16 +108,16 @@ class SGD(_Optimizer):
     def __init__(
         self, params: Iterable[Value], lr: Any, momentum: Any = 0.0, weight_decay: Any = 0.0
     ) -> None:
-        momentum = _within(momentum, "momentum", 1.0)
-        weight_decay = _within(weight_decay, "weight_decay", INF)
+        momentum = within(momentum, "momentum", 1.0)
+        weight_decay = within(weight_decay, "weight_decay", INF)
         super().__init__(params, lr)
         self.momentum, self.weight_decay = momentum, weight_decay
         self._velocity = [0.0] * len(self._params)
 
     def step(self) -> None:
         """Change every parameter once, by its grad."""
-        momentum = _within(self.momentum, "momentum", 1.0)
-        weight_decay = _within(self.weight_decay, "weight_decay", INF)
+        momentum = within(self.momentum, "momentum", 1.0)
+        weight_decay = within(self.weight_decay, "weight_decay", INF)
         for i, p in enumerate(self._params):
             change = p._grad
             if weight_decay != 0:
@@ -154,8 +147,8 @@ class Adam(_Optimizer):
         eps: Any = 1e-8,
         weight_decay: Any = 0.0,
     ) -> None:
-        betas, eps = _betas(betas), _within(eps, "eps", INF)
-        weight_decay = _within(weight_decay, "weight_decay", INF)
+        betas, eps = _betas(betas), within(eps, "eps", INF)
+        weight_decay = within(weight_decay, "weight_decay", INF)
         super().__init__(params, lr)
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         self._steps = 0
@@ -165,8 +158,8 @@ class Adam(_Optimizer):
     def step(self) -> None:
         """Change every parameter once, by its grad and the averages of those before."""
         beta1, beta2 = _betas(self.betas)
-        eps = _within(self.eps, "eps", INF)
-        weight_decay = _within(self.weight_decay, "weight_decay", INF)
+        eps = within(self.eps, "eps", INF)
+        weight_decay = within(self.weight_decay, "weight_decay", INF)
         self._steps += 1
         correction1 = 1.0 - pow(beta1, self._steps)
         correction2 = 1.0 - pow(beta2, self._steps)
@@ -225,9 +218,9 @@ class RMSprop(_Optimizer):
         weight_decay: Any = 0.0,
         momentum: Any = 0.0,
     ) -> None:
-        alpha, eps = _within(alpha, "alpha", 1.0), _within(eps, "eps", INF)
-        weight_decay = _within(weight_decay, "weight_decay", INF)
-        momentum = _within(momentum, "momentum", 1.0)
+        alpha, eps = within(alpha, "alpha", 1.0), within(eps, "eps", INF)
+        weight_decay = within(weight_decay, "weight_decay", INF)
+        momentum = within(momentum, "momentum", 1.0)
         super().__init__(params, lr)
         self.alpha, self.eps = alpha, eps
         self.weight_decay, self.momentum = weight_decay, momentum
@@ -236,9 +229,9 @@ class RMSprop(_Optimizer):
 
     def step(self) -> None:
         """Change every parameter once, by its grad and the averages of those before."""
-        alpha, eps = _within(self.alpha, "alpha", 1.0), _within(self.eps, "eps", INF)
-        weight_decay = _within(self.weight_decay, "weight_decay", INF)
-        momentum = _within(self.momentum, "momentum", 1.0)
+        alpha, eps = within(self.alpha, "alpha", 1.0), within(self.eps, "eps", INF)
+        weight_decay = within(self.weight_decay, "weight_decay", INF)
+        momentum = within(self.momentum, "momentum", 1.0)
         for i, p in enumerate(self._params):
             g = p._grad
             if weight_decay != 0:

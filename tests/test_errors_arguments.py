@@ -161,6 +161,9 @@ OPERANDS = {
     "a Neuron": lambda mg, a, x: mg.Neuron(2, activation="tanh")([a, x]),
     "a Layer": lambda mg, a, x: mg.Layer(2, 2)([a, x])[1],
     "an MLP": lambda mg, a, x: mg.MLP(2, [2, 1])([x, a]),
+    "Dropout": lambda mg, a, x: mg.Dropout(0)([a, x])[1],
+    "RMSNorm": lambda mg, a, x: mg.RMSNorm(2)([a, x])[1],
+    "LayerNorm": lambda mg, a, x: mg.LayerNorm(2)([x, a])[0],
     "mse, predictions": lambda mg, a, x: mg.mse([a, x], [a, a]),
     "mse, targets": lambda mg, a, x: mg.mse([a, a], [a, x]),
     "hinge, scores": lambda mg, a, x: mg.hinge([a, x], [a, a]),
@@ -416,6 +419,9 @@ RANGES = {
     "beta1": (lambda mg, a, x: mg.Adam([a], betas=(x, 0.9)).betas[0], 1.0),
     "beta2": (lambda mg, a, x: mg.Adam([a], betas=[0.9, x]).betas[1], 1.0),
     "eps": (lambda mg, a, x: mg.Adam([a], eps=x).eps, math.inf),
+    "eps, of RMSNorm": (lambda mg, a, x: mg.RMSNorm(1, x).eps, math.inf),
+    "eps, of LayerNorm": (lambda mg, a, x: mg.LayerNorm(1, x).eps, math.inf),
+    "p": (lambda mg, a, x: mg.Dropout(x).p, 1.0),
     "alpha": (lambda mg, a, x: mg.RMSprop([a], alpha=x).alpha, 1.0),
     "momentum, of RMSprop": (lambda mg, a, x: mg.RMSprop([a], momentum=x).momentum, 1.0),
     "eps, of RMSprop": (lambda mg, a, x: mg.RMSprop([a], eps=x).eps, math.inf),
@@ -459,6 +465,10 @@ COUNTS = {
     "inputs of a Layer": lambda mg, n: len(mg.Layer(n, 1).neurons[0].w),
     "neurons of a Layer": lambda mg, n: len(mg.Layer(1, n).neurons),
     "inputs of an MLP": lambda mg, n: len(mg.MLP(n, [1]).layers[0].neurons[0].w),
+    "inputs of an RMSNorm": lambda mg, n: mg.RMSNorm(n).nin,
+    "inputs of a LayerNorm": lambda mg, n: len(mg.LayerNorm(n).bias),
+    "embeddings of an Embedding": lambda mg, n: len(mg.Embedding(n, 1).weight),
+    "dimensions of an Embedding": lambda mg, n: len(mg.Embedding(1, n)(0)),
     "neurons of an MLP": lambda mg, n: len(mg.MLP(1, [n, 1]).layers[0].neurons),
 }
 
@@ -560,6 +570,10 @@ CALLS = {
     "Neuron": (1, 3),
     "Layer": (2, 2),
     "MLP": (2, 4),
+    "Dropout": (0, 1),
+    "Embedding": (2, 2),
+    "RMSNorm": (1, 3),
+    "LayerNorm": (1, 3),
     "mse": (2, 2),
     "hinge": (2, 2),
     "binary_cross_entropy": (2, 2),
@@ -590,7 +604,7 @@ CALLS = {
 
 def test_every_callable_is_in_a_table(mg):
     callables = {name for name in [*mg.__all__, "sum"] if callable(getattr(mg, name))}
-    assert callables - set(CALLS) == {"GradCheck", "Module", "crosscheck"}
+    assert callables - set(CALLS) == {"GradCheck", "Module", "Sequential", "crosscheck"}
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -32,6 +32,15 @@ def module(w):
             f"Scaled({nin}, activation={activation!r})",
             f"Pair(mg.MLP({nin}, [2, 1]), mg.Neuron({nin}))",
             f"Holder({pick_module(w)}, {w.value()}, [{w.operand()}, mg.Neuron({nin})])",
+            f"mg.Sequential({pick_module(w)}, {w.rng.choice(('mg.Dropout()', 'abs', 'list'))})",
+            f"mg.Sequential(mg.Layer({nin}, 2), mg.LayerNorm(2), mg.Dropout(0.3), mg.Neuron(2))",
+            f"mg.Sequential(mg.Embedding(4, {nin}), {pick_module(w)})",
+            f"mg.Dropout({rng.choice(('', '0.25', '0', w.number()))})",
+            f"mg.Embedding({nin}, {nout})",
+            f"mg.RMSNorm({nin}, {rng.choice(('1e-5', '0.5', '0'))})",
+            f"mg.RMSNorm({nin}, elementwise_affine=False)",
+            f"mg.LayerNorm({nin})",
+            f"mg.LayerNorm({nin}, {w.number()}, {rng.choice(('True', 'False'))})",
             "mg.Module()",
         )
     )
@@ -45,6 +54,7 @@ def pick_module(w):
 def inputs_of(w, name):
     module = w.run.names.get(name)
     module = getattr(module, "first", module)
+    module = getattr(module, "layers", [module])[0] if not hasattr(module, "nin") else module
     weights = getattr(module, "w", ())
     return getattr(module, "nin", len(weights) if isinstance(weights, (list, tuple)) else 2)
 
@@ -54,6 +64,8 @@ def call(w):
     n = inputs_of(w, m)
     if w.chance(w.badness):
         n += w.rng.choice((-1, 1))
+    if w.chance(0.1):
+        return f"{w.new('r')} = {m}({w.rng.choice(('0', '1', '2', '-1', '0.0'))})"
     items = [w.operand() for _ in range(max(n, 0))]
     return f"{w.new('r')} = {m}({w.sequence(items)})"
 
@@ -90,6 +102,9 @@ def change_module(w):
             f"{m}.w.append({a})",
             f"{m}.w = iter([{a}])",
             f"{m}.nin = {w.rng.randint(1, 3)}",
+            f"{m}.weight[0] = {a}",
+            f"{m}.layers.append({pick_module(w)})",
+            f"{m}.p = {a}",
             f"for p in {m}.parameters(): p.data -= 0.05 * p.grad",
             f"for i, p in enumerate({m}.parameters()): p.label = f'p{{i}}'",
             f"{w.new('r')} = [p.data for p in {m}.parameters()], repr({m})",

@@ -12,6 +12,7 @@ from micrograd_ref import (
     engine,
     gradients,
     losses,
+    modules,
     nn,
     node,
     operations,
@@ -26,6 +27,7 @@ from micrograd_ref.custom import local_operation
 from micrograd_ref.fusion import Fusion
 from micrograd_ref.gradients import Gradients, Term, passed_by_rule, patterns_of
 from micrograd_ref.losses import pairs_of
+from micrograd_ref.modules import normalized
 from micrograd_ref.node import set_label
 from micrograd_ref.operations import OPERATIONS, constant_power
 from micrograd_ref.pickling import restore_leaf
@@ -77,6 +79,13 @@ def rules():
         "the random numbers of a neuron": (  # the module's alone: random is the fuzzer's too
             nn, "random", types.SimpleNamespace(uniform=nudged(random.uniform)),
         ),
+        "what Dropout keeps": (modules, "random", types.SimpleNamespace(
+            random=lambda: 1.0 - random.random(), uniform=random.uniform,
+        )),
+        "the random numbers of an Embedding": (modules, "random", types.SimpleNamespace(
+            random=random.random, uniform=nudged(random.uniform),
+        )),
+        "the mean square": (modules, "normalized", lambda x, eps: normalized(x[::-1], eps)[::-1]),
         "SGD step": (optim.SGD, "step", with_nudged_parameters(optim.SGD.step)),
         "SGD momentum": (optim.SGD, "step", without_momentum),
         "Adam step": (optim.Adam, "step", with_nudged_parameters(optim.Adam.step)),
