@@ -61,7 +61,14 @@ from micrograd_fast.functions import dot, larger, maximum, minimum, norm, sign, 
 from micrograd_fast.functions import sum as sum
 from micrograd_fast.gradients import gradient
 from micrograd_fast.graph import draw_dot, trace
-from micrograd_fast.losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
+from micrograd_fast.losses import (
+    binary_cross_entropy,
+    cross_entropy,
+    hinge,
+    log_softmax,
+    mse,
+    softmax,
+)
 from micrograd_fast.module import Module
 from micrograd_fast.modules import Dropout, Embedding, LayerNorm, RMSNorm, Sequential
 from micrograd_fast.nn import MLP, Layer, Neuron
@@ -107,6 +114,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "larger",
+    "log_softmax",
     "maximum",
     "minimum",
     "mse",

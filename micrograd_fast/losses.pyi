@@ -5,7 +5,7 @@ from typing import SupportsIndex
 
 from .engine import Value, _Number
 
-__all__ = ["binary_cross_entropy", "cross_entropy", "hinge", "mse", "softmax"]
+__all__ = ["binary_cross_entropy", "cross_entropy", "hinge", "log_softmax", "mse", "softmax"]
 
 def mse(predictions: Iterable[Value | _Number], targets: Iterable[Value | _Number]) -> Value:
     """The mean of (prediction - target) ** 2.
@@ -39,6 +39,13 @@ def softmax(logits: Iterable[Value | _Number]) -> list[Value]:
 
     >>> softmax([7.0, 7.0])
     [Value(data=0.5), Value(data=0.5)]
+    """
+
+def log_softmax(logits: Iterable[Value | _Number]) -> list[Value]:
+    """The logarithm of softmax(logits), precise where that is nearly 0 or 1.
+
+    Each is (logit - largest) - log(sum of all e**(logit - largest)), and minus one of them has the
+    bits of cross_entropy. Raises ValueError if there are none.
     """
 
 def cross_entropy(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from .engine import Value, _Number
-from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
+from .losses import binary_cross_entropy, cross_entropy, hinge, log_softmax, mse, softmax
 from .module import Module
 from .modules import Dropout, Embedding, LayerNorm, RMSNorm, Sequential
 
@@ -21,6 +21,7 @@ __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
     "hinge",
+    "log_softmax",
     "mse",
     "softmax",
 ]

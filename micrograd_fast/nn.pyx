@@ -7,7 +7,7 @@ from micrograd_ref.checking import sequence, size
 from micrograd_ref.nn import activations, checked_activation, title
 
 from .engine import Value as PyValue
-from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
+from .losses import binary_cross_entropy, cross_entropy, hinge, log_softmax, mse, softmax
 from .module import Module
 from .modules import Dropout, Embedding, LayerNorm, RMSNorm, Sequential
 from .wording import worded_as
@@ -30,6 +30,7 @@ __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
     "hinge",
+    "log_softmax",
     "mse",
     "softmax",
 ]

@@ -28,7 +28,7 @@ from .functions import dot, larger, maximum, minimum, norm, sign, smaller, where
 from .functions import sum as sum
 from .gradients import gradient
 from .graph import draw_dot, trace
-from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
+from .losses import binary_cross_entropy, cross_entropy, hinge, log_softmax, mse, softmax
 from .module import Module
 from .modules import Dropout, Embedding, LayerNorm, RMSNorm, Sequential
 from .nn import MLP, Layer, Neuron
@@ -74,6 +74,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "larger",
+    "log_softmax",
     "maximum",
     "minimum",
     "mse",

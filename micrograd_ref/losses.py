@@ -15,7 +15,7 @@ from micrograd_ref.checking import sequence
 from .engine import Value, values
 from .functions import dot, maximum, sum
 
-__all__ = ["binary_cross_entropy", "cross_entropy", "hinge", "mse", "softmax"]
+__all__ = ["binary_cross_entropy", "cross_entropy", "hinge", "log_softmax", "mse", "softmax"]
 
 
 def mse(predictions: Iterable[Any], targets: Iterable[Any]) -> Value:
@@ -71,6 +71,19 @@ def softmax(logits: Iterable[Any]) -> list[Value]:
     powers, _ = shifted_powers(logits)
     total = sum(powers)
     return [power / total for power in powers]
+
+
+def log_softmax(logits: Iterable[Any]) -> list[Value]:
+    """The logarithm of softmax(logits), precise where that is nearly 0 or 1.
+
+    Each is (logit - largest) - log(sum of all e**(logit - largest)), and minus one of them has the
+    bits of cross_entropy. Raises ValueError if there are none.
+    """
+    logits = at_least_one("log_softmax", logits)
+    largest = reduce(maximum, logits)
+    differences = [logit - largest for logit in logits]
+    total = sum([x.exp() for x in differences]).log()
+    return [x - total for x in differences]
 
 
 def cross_entropy(logits: Iterable[Any], target: Any) -> Value:

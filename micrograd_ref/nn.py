@@ -9,7 +9,7 @@ from typing import Any
 from .checking import check_inputs, sequence, size
 from .engine import Value, values
 from .functions import dot
-from .losses import binary_cross_entropy, cross_entropy, hinge, mse, softmax
+from .losses import binary_cross_entropy, cross_entropy, hinge, log_softmax, mse, softmax
 from .module import Module
 from .modules import Dropout, Embedding, LayerNorm, RMSNorm, Sequential
 from .node import is_value
@@ -27,6 +27,7 @@ __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
     "hinge",
+    "log_softmax",
     "mse",
     "softmax",
 ]

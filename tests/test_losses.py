@@ -60,6 +60,26 @@ def test_cross_entropy_is_the_log_of_the_softmax(mg, target):
     assert [x.grad for x in logits] == close([p - (i == target) for i, p in enumerate(SOFTMAX)])
 
 
+def test_log_softmax_has_the_numbers_of_pytorch(mg):
+    # torch.nn.functional.log_softmax of PyTorch 2.13.0, in float64
+    logits = values(mg, [1.0, -2.0, 0.5, 3.0])
+    out = mg.log_softmax(logits)
+    assert [x.data for x in out] == close(
+        [-2.2022534476793516, -5.202253447679352, -2.7022534476793516, -0.20225344767935172]
+    )
+    mg.dot(out, [1.0, -2.0, 3.0, 0.5]).backward()
+    assert [x.grad for x in logits] == close(
+        [0.7236156240956519, -2.0137603678189593, 2.832364402148471, -1.5422196584251642]
+    )
+
+
+@pytest.mark.parametrize("target", range(3))
+def test_log_softmax_has_the_bits_of_cross_entropy(mg, target):
+    for logits in (LOGITS, [0.1, 0.7, -30.0], [1e300, -1e300, 5.0]):
+        loss = mg.cross_entropy(values(mg, logits), target)
+        assert -mg.log_softmax(logits)[target].data == loss.data
+
+
 @pytest.mark.parametrize("weights", [[0.0, 1.0, 0.0], [0.25, 0.25, 0.5]])
 def test_cross_entropy_takes_a_weight_for_each_class(mg, weights):
     expected = -sum(w * x for w, x in zip(weights, LOG_SOFTMAX, strict=True))
@@ -98,6 +118,7 @@ def test_cross_entropy_is_stable_whatever_the_order_and_the_size_of_the_logits(
     loss = mg.cross_entropy(leaves, target)
     assert loss.data == close(expected)
     assert mg.Tape(loss, leaves).forward(logits) == loss.data
+    assert -mg.log_softmax(leaves)[target].data == loss.data
     powers = [p.data for p in mg.softmax(leaves)]
     assert sum(powers) == close(1.0)
     assert powers[target] == close(math.exp(-expected))
@@ -147,6 +168,7 @@ def test_both_packages_give_the_same_bits():
             mg.nn.cross_entropy(logits, 1),
             mg.nn.cross_entropy(logits, [0.1, 0.2, 0.3, 0.4]),
             *mg.nn.softmax(logits),
+            *mg.nn.log_softmax(logits),
         ]
         mg.sum(losses).backward()
         return losses
@@ -158,6 +180,7 @@ MISTAKES = {
     "no predictions": (lambda nn: nn.mse([], []), "mse expects as many of both"),
     "lengths": (lambda nn: nn.hinge([1.0, 2.0], [1]), "at least one, got 2 and 1"),
     "no logits": (lambda nn: nn.softmax([]), "softmax expects at least one logit, got none"),
+    "no logits to take": (lambda nn: nn.log_softmax([]), "log_softmax expects at least one logit"),
     "weights": (lambda nn: nn.cross_entropy([1.0, 2.0], [1]), "each of 2 classes, got 1"),
     "a target above": (
         lambda nn: nn.binary_cross_entropy([2.0], [3]),

@@ -200,11 +200,13 @@ def loss(w):
     target = w.rng.choice((str(w.rng.randint(0, n - 1)), f"[{', '.join(weights)}]"))
     if w.chance(w.badness):
         target = w.rng.choice((str(n), "-1", "True", "np.int8(0)", "1.0", *BAD))
-    name = w.rng.choice(("mse", "hinge", "binary_cross_entropy", "softmax", "cross_entropy"))
+    name = w.rng.choice(
+        ("mse", "hinge", "binary_cross_entropy", "softmax", "log_softmax", "cross_entropy")
+    )
     if name == "binary_cross_entropy" and w.chance(0.8):
         ys = weights
-    if name == "softmax":
-        return f"{w.new('r')} = mg.softmax({w.sequence(xs)})"
+    if name in ("softmax", "log_softmax"):
+        return f"{w.new('r')} = mg.{name}({w.sequence(xs)})"
     if name == "cross_entropy":
         return f"{w.new('v')} = mg.cross_entropy({w.sequence(xs)}, {target})"
     return f"{w.new('v')} = mg.{name}({w.sequence(xs)}, {w.sequence(ys)})"
