@@ -6,6 +6,8 @@ of Sphinx is an error, and so is a link within the site that leads nowhere. Take
 """
 
 import ast
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -20,27 +22,24 @@ import micrograd_ref
 
 ROOT = Path(__file__).resolve().parent.parent
 LEXERS = {".py": "python", ".pyx": "cython", ".pxi": "cython", ".c": "c", ".h": "c"}
+ORPHAN = "---\norphan: true\n---\n"  # it is in no table of contents
 LINK = re.compile(r"^```.*?^```|\[([^]]*)\]\((?!https?:)([^)\s#]+)", re.MULTILINE | re.DOTALL)
 
 
 class Source:
-    """The pages in the form that Sphinx reads: a copy of the part of the tree that they need."""
+    """What Sphinx reads: the pages, and what they lead to, with links that work within the site."""
 
     def __init__(self, folder):
-        self.folder = folder
+        self.folder, self.added = folder, set()
         readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        table = LINK.findall(readme[readme.index("\n## Pages\n") :])
-        pages = {path: name for name, path in table if path.endswith(".md")}
-        entries = [
-            path if name.endswith(".md") else f"{name[0].upper()}{name[1:]} <{path}>"
-            for path, name in pages.items()
-        ]
-        self.write("index.md", self.converted("README.md") + toctree(entries))
-        for path in pages:
-            self.write(path, self.converted(path))
+        entries = []
+        for name, path in LINK.findall(readme[readme.index("\n## Pages\n") :]):
+            if path.endswith((".md", ".ipynb")):
+                page, shown = self.add(Path(path)), f"{name[0].upper()}{name[1:]}"
+                entries.append(str(page) if name == path else f"{shown} <{page}>")
+        self.write("index.md", self.linked(Path("README.md"), readme) + toctree(entries))
         rooms = micrograd_fast._rooms.split()
-        reference = self.folder / "docs" / "reference.md"
-        with reference.open("a", encoding="utf-8") as file:
+        with (self.folder / "docs" / "reference.md").open("a", encoding="utf-8") as file:
             file.write(toctree([f"reference/{room}" for room in rooms], shown=True))
         seen = set()
         for room in rooms:
@@ -51,37 +50,62 @@ class Source:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
 
-    def converted(self, path):
-        """A page with links that work within the site; what they lead to is written too."""
-        page = ROOT / path
+    def add(self, path):
+        """Write what a link to path leads to, a file or a folder, as a page or a picture.
 
-        def replaced(match):
-            if not match[2]:  # code; the empty line at its end is for doctest
-                return match[0].replace("\n\n```", "\n```")
-            target = (page.parent / match[2]).resolve().relative_to(ROOT)
-            return match[0] + self.suffix_of(target)
-
-        return LINK.sub(replaced, page.read_text(encoding="utf-8"))
-
-    def suffix_of(self, path):
-        """Write what path leads to. Returns what its page is called beyond its own name."""
-        if path.suffix == ".md":
-            return ""
-        if path.suffix in (".png", ".svg"):
+        Returns its path within the site.
+        """
+        page = path if path.suffix in (".md", ".png", ".svg") else Path(f"{path}.md")
+        if path in self.added:
+            return page
+        self.added.add(path)
+        if path.suffix in (".ipynb", ".png", ".svg"):
             (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, self.folder / path)
-            return ""
-        text = f"---\norphan: true\n---\n# `{path}`\n\n"
-        if (ROOT / path).is_dir():
-            for file in sorted((ROOT / path).glob("*.py")):
-                about = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
-                text += f"- [`{file.name}`]({path.name}/{file.name}.md): {about.splitlines()[0]}\n"
-                self.suffix_of(path / file.name)
-        else:
-            source = (ROOT / path).read_text(encoding="utf-8")
-            text += f"````{LEXERS.get(path.suffix, 'none')}\n{source}\n````\n"
-        self.write(f"{path}.md", text)
-        return ".md"
+        if path.suffix == ".ipynb":
+            self.write(page, self.linked(path, notebook_page(ROOT / path)))
+        elif (ROOT / path).is_dir():
+            self.write(page, self.linked(path.parent / "page", folder_page(ROOT / path)))
+        elif path.suffix == ".md":
+            self.write(page, self.linked(path, (ROOT / path).read_text(encoding="utf-8")))
+        elif page != path:
+            self.write(page, source_page(ROOT / path))
+        return page
+
+    def linked(self, path, text):
+        """The text of the page at path, with links to what was added."""
+
+        def replaced(match):
+            name, link = match.groups()
+            if not link:  # code; the empty line at its end is for doctest
+                return match[0].replace("\n\n```", "\n```")
+            target = self.add((ROOT / path.parent / link).resolve().relative_to(ROOT))
+            return f"[{name}]({os.path.relpath(target, path.parent)}"
+
+        return LINK.sub(replaced, text)
+
+
+def notebook_page(path):
+    first, *cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    text = "".join(first["source"]) + f"\n\n{{download}}`Download the notebook <{path.name}>`\n"
+    for cell in cells:
+        source = "".join(cell["source"])
+        text += f"\n```python\n{source}\n```\n" if cell["cell_type"] == "code" else f"\n{source}\n"
+    return text
+
+
+def source_page(path):
+    lexer = LEXERS.get(path.suffix, "none")
+    source = path.read_text(encoding="utf-8")
+    return f"{ORPHAN}# `{path.relative_to(ROOT)}`\n\n````{lexer}\n{source}\n````\n"
+
+
+def folder_page(path):
+    text = f"{ORPHAN}# `{path.relative_to(ROOT)}`\n\n"
+    for file in sorted(path.glob("*.py")):
+        about = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+        text += f"- [`{file.name}`]({path.name}/{file.name}): {about.splitlines()[0]}\n"
+    return text
 
 
 def toctree(pages, shown=False):

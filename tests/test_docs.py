@@ -37,5 +37,6 @@ def test_every_link_leads_somewhere(page):
 
 def test_the_readme_lists_every_page():
     table = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Pages\n")[2]
-    listed = set(re.findall(r"\]\(([^)\s]+\.md)\)", table))
-    assert listed == {page.relative_to(ROOT).as_posix() for page in PAGES} - {"README.md"}
+    listed = set(re.findall(r"\]\(([^)\s]+\.(?:md|ipynb))\)", table))
+    pages = {page.relative_to(ROOT).as_posix() for page in [*PAGES, *ROOT.glob("docs/*.ipynb")]}
+    assert listed == pages - {"README.md"}
