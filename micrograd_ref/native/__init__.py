@@ -5,8 +5,9 @@ behind the other share a loop, and what only they use stays in registers; rows t
 use lie in memory that the caller gives. Functions, and the layers of a network, have loops of their
 own in native.h.
 
-sources: the definitions in C, by name. statements: from a program to statements over rows.
-loops: statements that share a loop, and where rows lie. text: the file.
+sources: the definitions in C, by name. formulas: the text of a step. statements: what becomes of
+formulas. layers, runs: steps that share a call or a loop. writer: the order of steps. loops:
+statements that share a loop, and where rows lie. text: the file.
 """
 
 from __future__ import annotations

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from . import Listing, sources
+from .formulas import is_row
 from .loops import Call, Loop, Memory, Statement, indented, loops, pruned, wrapped
-from .statements import QUICK_POWER, Writer, is_row
+from .statements import QUICK_POWER
+from .writer import Writer
 
 BLOCK = 128  # rows, as a Tape takes them
-SMALL = 64  # operations of a program in one loop
 FUNCTION = 24  # loops and calls in a function
 KEYWORDS = (
     "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|"
@@ -93,16 +94,9 @@ class Code:
 
     def __init__(self, listing: Listing, name: str, shared_library: bool = False) -> None:
         self.name, self.listing, self.shared_library = name, listing, shared_library
-        self.writer = writer = Writer(listing)
-        writer.find_layers()
-        writer.is_small = not writer.layers and len(listing.steps) <= SMALL
-        writer.is_small = writer.is_small and not any(
-            writer.has_function(text)
-            for step in writer.varying
-            for text in (writer.value(step), *(x for _, x in writer.gradients(step)))
-        )
+        self.writer = Writer(listing)
         self.shared = self.of_shared()
-        if writer.is_small:
+        if self.writer.is_small:
             self.of_small()
         else:
             self.of_blocks()
