@@ -1,7 +1,7 @@
 """The demo: python -m micrograd_fast trains a small network to tell two half moons apart.
 
 From top to bottom: the data and the network, the loss and the training loop, the comparison of
-the two packages, the two pictures, and the command line.
+the two packages, the pictures, and the command line.
 """
 
 from __future__ import annotations
@@ -238,13 +238,8 @@ def draw_boundary(model: Any, data: Data, path: Path) -> None:
     figure.savefig(path, format="png")
 
 
-def draw_neuron(mg: Any, model: Any, data: Data, directory: Path) -> Path:
-    """Write the graph of the first neuron, an SVG or, where dot is missing, its source.
-
-    The input is the first point at which the neuron's relu lets something through.
-    """
-    import graphviz
-
+def first_neuron(mg: Any, model: Any, data: Data) -> Any:
+    """What the first neuron makes of the first point at which its relu lets something through."""
     neuron = model.layers[0].neurons[0]
     point = next((p for p in data.points if neuron(p) > 0), data.points[0])
     x1, x2 = mg.Value(point[0], label="x1"), mg.Value(point[1], label="x2")
@@ -255,28 +250,37 @@ def draw_neuron(mg: Any, model: Any, data: Data, directory: Path) -> Path:
     n.label, out.label = "n", "out"
     model.zero_grad()
     out.backward()
+    return out
+
+
+def draw_neuron(mg: Any, out: Any, directory: Path) -> dict[str, Path]:
+    """Write the graph of a neuron: an SVG and a page, or the source of it where dot is missing."""
+    import graphviz
+
     drawing = mg.draw_dot(out)
     drawing.attr(label="One neuron: n = b + w1*x1 + w2*x2, out = relu(n)", labelloc="t")
-    svg, source = directory / "neuron.svg", directory / "neuron.dot"
+    svg, source, page = (directory / f"neuron.{kind}" for kind in ("svg", "dot", "html"))
     try:
         svg.write_bytes(drawing.pipe())
+        mg.explore(out, page)
     except (graphviz.ExecutableNotFound, graphviz.CalledProcessError):
         source.write_text(drawing.source, encoding="utf-8")
-        return source
-    return svg
+        return {"one neuron": source}
+    return {"one neuron": svg, "step by step": page}
 
 
 def write_pictures(mg: Any, model: Any, data: Data, directory: Path) -> None:
-    """Write both pictures and report their paths."""
+    """Write the pictures and report their paths."""
     boundary = directory / "decision_boundary.png"
     try:
         draw_boundary(model, data, boundary)
-        neuron = draw_neuron(mg, model, data, directory)
+        drawn = draw_neuron(mg, first_neuron(mg, model, data), directory)
     except OSError as error:
         sys.exit(f"cannot write the pictures: {error}")
     report("decision boundary", boundary)
-    report("one neuron", neuron)
-    if neuron.suffix == ".dot":
+    for what, path in drawn.items():
+        report(what, path)
+    if "step by step" not in drawn:
         print("for an SVG in its place, install Graphviz or graphviz-pure")
 
 

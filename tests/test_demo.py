@@ -64,10 +64,13 @@ SMALL = ("--steps", "1", "--samples", "10")
     not list(Path(sysconfig.get_path("scripts")).glob("graphviz-pure*")),
     reason="there is no graphviz-pure for this machine",
 )
-def test_the_demo_draws_on_a_fresh_machine(tmp_path):
+def test_the_demo_draws_on_a_fresh_machine(tmp_path, capsys):
     assert main([*SMALL, "--out", str(tmp_path)]) == 0
-    assert {file.name for file in tmp_path.iterdir()} == {"decision_boundary.png", "neuron.svg"}
+    written = {file.name for file in tmp_path.iterdir()}
+    assert written == {"decision_boundary.png", "neuron.svg", "neuron.html"}
     assert "out = relu(n)" in (tmp_path / "neuron.svg").read_text(encoding="utf-8")
+    assert '"name":"out"' in (tmp_path / "neuron.html").read_text(encoding="utf-8")
+    assert f"step by step:      {tmp_path / 'neuron.html'}\n" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("fresh_machine")
