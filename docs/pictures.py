@@ -1,13 +1,14 @@
 """Make the tutorial's pictures again: python docs/pictures.py
 
 Runs the code of tutorial.md, and draws from the names that it leaves behind, so the pictures show
-what the text says. Needs matplotlib, autograd and Graphviz's program dot.
+what the text says. Needs matplotlib, autograd, Graphviz's program dot, Chromium and chromedriver.
 """
 
 from __future__ import annotations
 
 import doctest
 import io
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -55,6 +56,20 @@ def write_graph(drawing: graphviz.Digraph, title: str, name: str) -> None:
     path = PICTURES / f"{name}.svg"
     path.write_bytes(drawing.pipe(format="svg"))
     print(path)
+
+
+def photograph(page: Path, name: str) -> None:
+    """A page of explore at its last step."""
+    sys.path.append(str(DOCS.parent / "tests"))
+    from browser import Browser
+
+    with Browser() as browser:
+        browser.resize(1200, 630)
+        browser.prefer({"prefers-reduced-motion": "reduce", "prefers-color-scheme": "light"})
+        browser.open(page)
+        browser.press("End")
+        browser.screenshot(PICTURES / name)
+    print(PICTURES / name)
 
 
 def draw_derivative(f: Callable[[Any], Any]) -> None:
@@ -128,6 +143,7 @@ def main() -> None:
     draw_derivative(names["parabola"])
     for name, (drawing, title) in GRAPHS.items():
         write_graph(names[drawing], title, name)
+    photograph(Path(names["page_of_L"]), "explore.png")
     draw_losses(names["slow"], names["quick"], names["forgetful"])
     draw_moons(names["score_tape"], names["points"], names["labels"])
 
