@@ -38,10 +38,9 @@ cdef struct Node:
     PyObject* gradient  # owned; NULL until it has got all its terms
     PyObject* shared  # a gradient that is the only term so far, owned; else NULL
     PyObject** block  # of the dot that the gradient will be: zero and the terms; owned
-    double data  # of that dot; at first, while the grad of node holds a number, that grad
+    double grad  # of node, while that holds a number
     uint32_t most  # terms that there may be
     uint32_t count  # of terms in the block
-    int flags  # of what the block holds
     bint has_product  # if not, each term is times one
 
 
@@ -97,8 +96,7 @@ cdef class Gradients:
         self.number(inputs)
         self.root = self.number_of(root)
         for i in range(self.count):  # no Python has run until the grads are back
-            (<Value>self.nodes[i].node)._grad = self.nodes[i].data
-            self.nodes[i].data = 0.0
+            (<Value>self.nodes[i].node)._grad = self.nodes[i].grad
         self.zero, self.one = constant_of(0.0), constant_of(1.0)
         return 0
 
@@ -134,7 +132,7 @@ cdef class Gradients:
             own = self.count
             self.count += 1
             self.nodes[own].node = node
-            self.nodes[own].data = (<Value>node)._grad
+            self.nodes[own].grad = (<Value>node)._grad
             bits = NUMBERED | own
             memcpy(&(<Value>node)._grad, &bits, sizeof(bits))
         return own
@@ -313,16 +311,24 @@ cdef class Gradients:
 
     cdef Value sum(self, Node* node):
         """The dot of the block, or a sum if nothing in it is a product."""
-        cdef PyObject** block = node.block
+        cdef PyObject** pairs = node.block + 1
+        cdef PyObject** block
+        cdef double total = self.zero._data
+        cdef int flags = 0
         cdef size_t i, count = node.count
         if node.has_product:
-            node.block = NULL
-            return node_of_block(DOT, block, 1 + 2 * count, node.data, node.flags)
+            for i in range(0, 2 * count, 2):
+                total = total + data_of(pairs[i]) * data_of(pairs[i + 1])
+                flags |= (<Value>pairs[i]).flags | (<Value>pairs[i + 1]).flags
+            block, node.block = node.block, NULL
+            return node_of_block(DOT, block, 1 + 2 * count, total, flags)
         block = new_block(1 + count)
         block[0] = hold(<PyObject*>self.zero)
         for i in range(count):
-            block[1 + i] = hold(node.block[1 + 2 * i])
-        return node_of_block(SUM, block, 1 + count, node.data, node.flags)
+            block[1 + i] = hold(pairs[2 * i])
+            total = total + data_of(pairs[2 * i])
+            flags |= (<Value>pairs[2 * i]).flags
+        return node_of_block(SUM, block, 1 + count, total, flags)
 
 
 cdef inline PyObject* hold(PyObject* node) noexcept:
@@ -330,12 +336,13 @@ cdef inline PyObject* hold(PyObject* node) noexcept:
     Py_INCREF(<object>node)
     return node
 
+cdef inline double data_of(PyObject* node) noexcept:
+    return (<Value>node)._data
+
 cdef inline void append(Node* node, PyObject* x, PyObject* y) noexcept:
     """Put a term into a block."""
     cdef PyObject** pair = node.block + 1 + 2 * <size_t>node.count
     pair[0], pair[1] = hold(x), hold(y)
-    node.flags |= (<Value>x).flags | (<Value>y).flags
-    node.data = node.data + (<Value>x)._data * (<Value>y)._data
     node.count += 1
 
 def _is_value(x):

@@ -247,6 +247,21 @@ def test_a_subclass_may_have_the_rule(mg):
     assert mg.gradient(Doubled(3.0, (a,), (2.0,)) * a, [a])[0].data == 6.0
 
 
+def test_a_rule_that_changes_data_changes_the_sums_that_follow(mg):
+    """Each is computed when its last term is there, in both packages."""
+    a, b = mg.Value(2.0), mg.Value(3.0)
+    out = mg.Value(1.0, (a,), (1.0,))
+
+    def rule(g, out, a):
+        b.data = 100.0
+        return [g * 1.0]
+
+    out._gradient = rule
+    for root in (out + a * b, a * b + out):
+        b.data = 3.0
+        assert mg.gradient(root, [a])[0].data == 101.0
+
+
 def test_what_a_subclass_says_of_its_children_changes_no_gradient(mg):
     class Many(mg.Value):
         _children = ()
