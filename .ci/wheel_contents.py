@@ -45,7 +45,7 @@ def wheel_files(path: str) -> set[str]:
     files = set()
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
-            if ".dist-info/" in name:
+            if ".dist-info/" in name or name.endswith("/"):
                 continue
             file = PurePosixPath(name)
             if file.suffix in (".so", ".pyd"):
