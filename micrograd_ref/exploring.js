@@ -50,14 +50,14 @@ const infix = ["+", "-", "*", "/", "**"];
 const inBrackets = (text) => (typeof text === "string" && text.startsWith("-") ? `(${text})` : text);
 
 /** An operation of operands as one would type it, as a list of texts and elements. */
-function typed({ op, formulas }, operands) {
+function typed({ op, isOfTable }, operands) {
   const [first, ...rest] = operands;
   const others = rest.map(inBrackets);
   if (infix.includes(op) && others.length === 1) return [first, ` ${op} `, ...others];
   if (op === "neg" && !others.length) return ["-", inBrackets(first)];
   if (/^\*\*./.test(op) && !others.length) return [inBrackets(first), op];
-  if (op === "sum" && formulas.length) return joined([first, ...others], " + ");
-  if (op === "dot" && formulas.length) {
+  if (op === "sum" && isOfTable) return joined([first, ...others], " + ");
+  if (op === "dot" && isOfTable) {
     return [first, ...others.flatMap((other, k) => [k % 2 ? " * " : " + ", other])];
   }
   return [`${op}(`, ...joined(operands), ")"];
@@ -82,7 +82,7 @@ const gradOf = (i) => element("span", {}, name(i), ".grad");
 /** Of the gradient of operand k: its formula with names, and with numbers. */
 function gradientFormula(i, k) {
   const node = nodes[i];
-  if (node.formulas.length !== node.operands.length) return null;
+  if (!node.formulas.length) return null;
   return filledIn(node.formulas[k], node, name, name(i), gradOf(i));
 }
 
@@ -91,7 +91,7 @@ function gradientFormula(i, k) {
 function staleNote(node) {
   const text = "This is not what the operation gives of these operands now: was a data assigned " +
     "after it was computed?";
-  return node.stale ? [note(text)] : [];
+  return node.isStale ? [note(text)] : [];
 }
 
 function showLeaves() {
@@ -340,16 +340,12 @@ function sources(i) {
 function passesOn(i) {
   const node = nodes[i];
   if (!node.slopes.length) return ["what its own _backward adds"];
-  const lines = node.operands.map((j, k) => {
+  return node.operands.map((j, k) => {
     const formula = gradientFormula(i, k);
     return equation("to ", link(j), ": ",
       ...(formula ?? [node.slopes[k], " · ", gradOf(i)]),
       ...(formula ? [`, local derivative ${node.slopes[k]}`] : []));
   });
-  if (node.formulas.length && node.formulas.length !== node.operands.length) {
-    lines.push(note("All of them: ", element("code", {}, node.formulas[0])));
-  }
-  return lines;
 }
 
 // Moving about

@@ -166,7 +166,7 @@ def _row(node: Any) -> Operation | None:
 def gradient_formulas() -> dict[str, list[str]]:
     """How the table writes the gradient of each operand, by operation, as its source has it.
 
-    One formula for all operands of dot and sum. Nothing if the source is not there.
+    None for an operation of any number of operands. Nothing if the source is not there.
 
     >>> gradient_formulas()["*"]
     ['b * g', 'a * g']
@@ -175,18 +175,12 @@ def gradient_formulas() -> dict[str, list[str]]:
         module = ast.parse(inspect.getsource(operations))
     except OSError:
         return {}
-    found: dict[str, Any] = {}  # what each function returns, and the table
-    for node in module.body:
-        if isinstance(node, ast.FunctionDef) and isinstance(node.body[-1], ast.Return):
-            found[node.name] = node.body[-1].value
-        elif isinstance(node, ast.Assign):
-            found[ast.unparse(node.targets[0])] = node.value
+    found: Any = {ast.unparse(x.targets[0]): x.value for x in module.body if type(x) is ast.Assign}
     formulas = {}
     for row in found["TABLE"].elts:
         name, _, _, gradients, *_ = row.args
-        body = gradients.body if isinstance(gradients, ast.Lambda) else found[gradients.id]
-        each = body.elts if isinstance(body, ast.Tuple) else [body]
-        formulas[name.value] = [ast.unparse(formula) for formula in each]
+        if isinstance(gradients, ast.Lambda) and isinstance(gradients.body, ast.Tuple):
+            formulas[name.value] = [ast.unparse(formula) for formula in gradients.body.elts]
     return formulas
 
 
@@ -230,8 +224,9 @@ def _node(node: Any, name: str, numbers: dict[int, int]) -> dict[str, Any]:
         "data": _number(node.data),
         "operands": [numbers[id(x)] for x in node._children],
         "slopes": [repr(x) for x in _local_grads(node) or ()],
+        "isOfTable": row is not None,
         "formulas": formulas,
-        "stale": is_stale,
+        "isStale": is_stale,
     }
 
 
