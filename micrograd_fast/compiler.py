@@ -16,7 +16,7 @@ __all__: list[str] = []
 
 # No operation may be contracted. Flags of arithmetic and errno, which nobody reads, change no bit.
 FLAGS = ("-std=c99", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno", "-w")
-X86 = ("x86_64", "AMD64")
+X86, ARM = ("x86_64", "AMD64"), ("aarch64", "arm64", "ARM64")
 
 
 class Folder:
@@ -62,7 +62,7 @@ def flags_of_cpu() -> list[str]:
         return ["-mavx2", "-mfma"]
     if platform.machine() in X86:
         return ["-march=native", "-mprefer-vector-width=512"]
-    return ["-mcpu=native"]
+    return ["-mcpu=native"] if platform.machine() in ARM else []
 
 
 def build(texts: dict[str, str], folder: Path) -> Path:
