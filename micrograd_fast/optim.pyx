@@ -42,6 +42,12 @@ cdef class _Values:
         self.values = parameters(params, user)
         self.items, self.count = tuple_items(self.values), len(self.values)
 
+    def __len__(self):
+        return self.count
+
+    def __iter__(self):
+        return iter(self.values)
+
     def __reduce__(self):
         return _Values, (self.values,)
 
@@ -163,7 +169,7 @@ class SGD(_Optimizer):
         weight_decay = within(weight_decay, "weight_decay", INFINITY)
         super().__init__(params, lr)
         self.momentum, self.weight_decay = momentum, weight_decay
-        self._velocity = zeros(len(self.params))
+        self._velocity = zeros(len(self._params))
 
     def step(self):
         """Change every parameter once, by its grad."""
@@ -202,8 +208,8 @@ class Adam(_Optimizer):
         super().__init__(params, lr)
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         self._steps = 0
-        self._mean = zeros(len(self.params))
-        self._square = zeros(len(self.params))
+        self._mean = zeros(len(self._params))
+        self._square = zeros(len(self._params))
 
     def step(self):
         """Change every parameter once, by its grad and the averages of those before."""
@@ -276,8 +282,8 @@ class RMSprop(_Optimizer):
         super().__init__(params, lr)
         self.alpha, self.eps = alpha, eps
         self.weight_decay, self.momentum = weight_decay, momentum
-        self._square = zeros(len(self.params))
-        self._velocity = zeros(len(self.params))
+        self._square = zeros(len(self._params))
+        self._velocity = zeros(len(self._params))
 
     def step(self):
         """Change every parameter once, by its grad and the averages of those before."""
