@@ -362,7 +362,9 @@ def run(argv: Sequence[str] | None) -> None:
     arguments = parse(argv)
     missing = [name for name, module in REQUIRED.items() if not importlib.util.find_spec(module)]
     if missing:
-        sys.exit(f'the demo needs {", ".join(missing)}: python -m pip install "micrograd-fast[demo]"')
+        sys.exit(
+            f'the demo needs {", ".join(missing)}: python -m pip install "micrograd-fast[demo]"'
+        )
     data = two_moons(arguments.samples, arguments.seed)
     trainer = train_tape if arguments.tape else train
     if arguments.compare:

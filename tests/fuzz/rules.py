@@ -28,6 +28,8 @@ from micrograd_ref.fusion import Fusion
 from micrograd_ref.gradients import Gradients, Term, passed_by_rule, patterns_of
 from micrograd_ref.losses import pairs_of
 from micrograd_ref.modules import normalized
+from micrograd_ref.native.formulas import Formulas
+from micrograd_ref.native.statements import Statements
 from micrograd_ref.node import set_label
 from micrograd_ref.operations import OPERATIONS, constant_power
 from micrograd_ref.pickling import restore_leaf
@@ -125,6 +127,8 @@ def rules():
         "an anomaly in forward": (engine, "check_forward", lambda name, operands, data: None),
         "an anomaly in backward": (engine, "checked_step", lambda node: node._backward()),
         "an anomaly in a Tape": (tape.Tape, "_check", lambda self, table, seeds=None: None),
+        "the order of gradients in C": (Formulas, "gradients", last_gradient_first),
+        "a first gradient in C": (Statements, "is_seen", lambda self, name: False),
     }  # fmt: skip
 
 
@@ -154,6 +158,10 @@ def last_operand_first(node):
     passed = local_gradients(node, node._grad)
     for i in reversed([*node._operation.sequence(len(operands))]):
         operands[i]._grad += passed[i]
+
+
+def last_gradient_first(self, step, gradients=Formulas.gradients):
+    return reversed(list(gradients(self, step)))
 
 
 def last_term_first(total):

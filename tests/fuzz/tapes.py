@@ -83,8 +83,7 @@ def differentiate(w, t):
     return f"{t}.backward({seed})"
 
 
-@of_a_tape
-def replay(w, t):
+def rows_through(w, t):
     tape = w.run.names[t]
     k, most = len(tape.inputs), 12_000 // (len(tape) + 1)
     n = w.rng.choice([n for n in (1, 2, 3, 7, 16, 130) if n <= most])
@@ -101,9 +100,12 @@ def replay(w, t):
     return f"{r} = {t}.forward({table}); {t}.backward({seed})"
 
 
+replay = of_a_tape(rows_through)
+
+
 @of_a_tape
 def compile(w, t):
-    return f"{t}.compile()"
+    return f"{t}.compile(); {rows_through(w, t)}"
 
 
 @of_a_tape

@@ -49,7 +49,7 @@ LINES = {
     tapes.differentiate: 3,
     tapes.replay: 4,
     tapes.ask_tape: 1,
-    tapes.compile: 0.1,
+    tapes.compile: 1,
 }
 ALWAYS = (building.leaf, building.several, building.unary, using.backward)
 # Those after which all is compared, half of the times.
@@ -60,6 +60,7 @@ CHANGING = (
     networks.train,
     tapes.differentiate,
     tapes.replay,
+    tapes.compile,
     using.copying,
     using.attribute,
 )
