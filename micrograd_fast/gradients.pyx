@@ -236,44 +236,27 @@ cdef class Gradients:
     cdef int replay(self, Pattern* pattern, Value node, Value g, uint32_t to) except -1:
         """Add what a pattern makes."""
         cdef PyObject* nodes[MOST_NODES]
-        cdef size_t i, count = 0
         cdef PyObject** held = operands(node)
-        cdef Value made
-        nodes[0], nodes[1] = <PyObject*>g, <PyObject*>node
+        cdef PyObject** made = nodes + OPERANDS + node.count
+        cdef Value x
+        cdef size_t i, count = 0
+        nodes[GRADIENT], nodes[NODE] = <PyObject*>g, <PyObject*>node
+        nodes[ZERO], nodes[ONE] = <PyObject*>self.zero, <PyObject*>self.one
         for i in range(node.count):
-            nodes[2 + i] = held[i]
+            nodes[OPERANDS + i] = held[i]
         try:
-            for i in range(pattern.count):
-                made = self.made(pattern.steps + i, nodes)
-                nodes[pattern.steps[i].number] = hold(<PyObject*>made)
+            while count < pattern.count:
+                x = made_by(pattern.steps + count, nodes)
+                made[count] = hold(<PyObject*>x)
                 count += 1
             self.add(
                 to, nodes[pattern.x], NULL if pattern.is_plain else nodes[pattern.y],
-                pattern.is_plain and pattern.x == 0,
+                pattern.is_plain and pattern.x == GRADIENT,
             )
         finally:
             for i in range(count):
-                Py_DECREF(<object>nodes[pattern.steps[i].number])
+                Py_DECREF(<object>made[i])
         return 0
-
-    cdef inline Value made(self, Step* step, PyObject** nodes):
-        """The node that a step makes of those with its numbers."""
-        cdef Op op = <Op>step.op
-        cdef Value a, b
-        if op == LEAF:
-            return (
-                self.zero if step.data == 0.0 else self.one if step.data == 1.0
-                else constant_of(step.data)
-            )
-        a = <Value>nodes[step.operands[0]]
-        if op == POWER:
-            return node_of(POWER, [a], step.data)
-        if arity_of(op) == 1:
-            return unary_of(op, a)
-        b = <Value>nodes[step.operands[1]]
-        if arity_of(op) == 2:
-            return binary_of(op, a, b)
-        return ternary_node(op, a, b, <Value>nodes[step.operands[2]])
 
     cdef inline int add(self, uint32_t to, PyObject* x, PyObject* y, bint is_gradient) except -1:
         """Add x, or x * y, to the gradient of a node, if that is wanted."""
@@ -330,6 +313,21 @@ cdef class Gradients:
             flags |= (<Value>pairs[2 * i]).flags
         return node_of_block(SUM, block, 1 + count, total, flags)
 
+
+cdef inline Value made_by(Step* step, PyObject** nodes):
+    """The node that a step makes of those with its numbers."""
+    cdef Op op = <Op>step.op
+    cdef PyObject* a = nodes[step.operands[0]]
+    cdef PyObject* b = nodes[step.operands[1]]
+    if op == LEAF:
+        return constant_of(step.data)
+    if op == POWER:
+        return node_of(POWER, [<Value>a], step.data)
+    if arity_of(op) == 1:
+        return unary_of(op, <Value>a)
+    if arity_of(op) == 2:
+        return binary_of(op, <Value>a, <Value>b)
+    return ternary_node(op, <Value>a, <Value>b, <Value>nodes[step.operands[2]])
 
 cdef inline PyObject* hold(PyObject* node) noexcept:
     """A reference of one's own."""

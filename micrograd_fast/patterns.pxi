@@ -1,13 +1,18 @@
 # Patterns, as `micrograd_ref.patterns` has found them in the formulas of the table.
 
 cdef enum:
-    MOST_STEPS = 11  # of a pattern
+    # The numbers of nodes in a pattern; those of its steps follow the operands.
+    GRADIENT
+    NODE
+    ZERO
+    ONE
+    OPERANDS
     MOST_OPERANDS = 3
-    MOST_NODES = 25  # a ** b has 2, 2 operands, and 21 steps
+    MOST_STEPS = 8  # for a ** b by b
+    MOST_NODES = OPERANDS + MOST_OPERANDS + MOST_STEPS
 
 cdef struct Step:
     double data  # of a constant, or the exponent of a power
-    unsigned char number  # that the node gets
     unsigned char op  # LEAF for a constant
     unsigned char operands[MOST_OPERANDS]
 
@@ -28,7 +33,7 @@ cdef inline Pattern* patterns_of(Op op) noexcept:
 cdef Pattern* power_pattern(double k) except NULL:
     global last_exponent
     if k != last_exponent:
-        write(&last_power, power_patterns(k)[0])
+        write(&last_power, power_patterns(k)[0], 1)
         last_exponent = k
     return &last_power
 
@@ -37,21 +42,28 @@ cdef dict NUMBERS = {
     "": LEAF,
 }
 
-cdef int write(Pattern* pattern, object found) except -1:
-    cdef Step* step = pattern.steps
-    if len(found.steps) > MOST_STEPS or (found.steps and found.steps[-1].number >= MOST_NODES):
-        raise AssertionError(f"a pattern has {len(found.steps)} steps, up to {found.steps[-1].number}")
-    for step.number, operation, data, numbers in found.steps:
+cdef int write(Pattern* pattern, object found, int operands) except -1:
+    """Put down a pattern for so many operands. 0.0 and 1.0 take no step: they are made already."""
+    cdef dict numbers = {0: GRADIENT, 1: NODE, **{2 + i: OPERANDS + i for i in range(operands)}}
+    cdef Step* step
+    pattern.count = 0
+    for number, operation, data, held in found.steps:
+        if not held and (data == 0.0 or data == 1.0):
+            numbers[number] = ONE if data else ZERO
+            continue
+        if pattern.count == MOST_STEPS:
+            raise AssertionError(f"a pattern has up to {MOST_STEPS} steps")
+        numbers[number] = OPERANDS + operands + pattern.count
+        step = pattern.steps + pattern.count
+        pattern.count += 1
         is_power = operation.exponent is not None
         step.op = POWER if is_power else NUMBERS[operation.name]
         step.data = operation.exponent if is_power else data
-        for i, x in enumerate(numbers):
-            step.operands[i] = x
-        step += 1
-    pattern.count = len(found.steps)
-    pattern.x = found.x
+        for i, x in enumerate(held):
+            step.operands[i] = numbers[x]
+    pattern.x = numbers[found.x]
     pattern.is_plain = found.y is None
-    pattern.y = 0 if found.y is None else found.y
+    pattern.y = 0 if pattern.is_plain else numbers[found.y]
     pattern.is_zero = found.is_zero
     return 0
 
@@ -63,8 +75,8 @@ cdef int write_all() except -1:
     for name, patterns in PATTERNS.items():
         op = NUMBERS[name]
         for i, pattern in enumerate(patterns):
-            write(patterns_of(op) + i, pattern)
-    write(&last_power, power_patterns(last_exponent)[0])
+            write(patterns_of(op) + i, pattern, len(patterns))
+    write(&last_power, power_patterns(last_exponent)[0], 1)
     return 0
 
 write_all()
