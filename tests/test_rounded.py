@@ -268,6 +268,7 @@ rng = random.Random(3)
 found = []
 for name in ("exp", "expm1", "log", "log1p", "sin", "cos", "atan", "tanh", "sigmoid", "softplus"):
     found += [getattr(rounded, name)(rng.uniform(0, 700)).hex() for _ in range(500)]
+found += [rounded.erf(rng.uniform(0, 6)).hex() for _ in range(500)]
 found += [rounded.pow(rng.uniform(0, 9), rng.uniform(-99, 99)).hex() for _ in range(500)]
 print(libmp.BACKEND, hashlib.sha256(repr(found).encode()).hexdigest())
 """
