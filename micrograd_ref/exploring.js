@@ -17,7 +17,9 @@ const moments = [
   )),
 ];
 const seedAt = moments.findIndex((moment) => moment.phase === "backward");
-const computedAt = nodes.map((_, i) => Math.max(0, moments.findIndex(({ node }) => node === i)));
+const computedAt = nodes.map(({ operands }, i) =>
+  operands.length ? moments.findIndex(({ node }) => node === i) : 0
+);
 const nothing = ["", ""];
 const secondsPerMoment = 1.8;
 
@@ -53,7 +55,9 @@ const inBrackets = (text) => (typeof text === "string" && text.startsWith("-") ?
 function typed({ op, isOfTable }, operands) {
   const [first, ...rest] = operands;
   const others = rest.map(inBrackets);
-  if (infix.includes(op) && others.length === 1) return [first, ` ${op} `, ...others];
+  if (infix.includes(op) && others.length === 1) {
+    return [op === "**" ? inBrackets(first) : first, ` ${op} `, ...others];
+  }
   if (op === "neg" && !others.length) return ["-", inBrackets(first)];
   if (/^\*\*./.test(op) && !others.length) return [inBrackets(first), op];
   if (op === "sum" && isOfTable) return joined([first, ...others], " + ");
@@ -69,7 +73,7 @@ const numeric = (i) => typed(nodes[i], nodes[i].operands.map((j) => nodes[j].dat
 /** A formula of the table with what it names put in: operand(j), out, and g. */
 function filledIn(formula, node, operand, out, g) {
   const letters = { a: 0, b: 1, c: 2 };
-  return formula.split(/\b(out|[abckg])\b(?!\()/).map((part) => {
+  return formula.split(/\b(out|[abckg])\b/).map((part) => {
     if (part === "out") return out;
     if (part === "g") return g;
     if (part === "k" && node.op.startsWith("**")) return node.op.slice(2);
@@ -79,7 +83,7 @@ function filledIn(formula, node, operand, out, g) {
 
 const gradOf = (i) => element("span", {}, name(i), ".grad");
 
-/** Of the gradient of operand k: its formula with names, and with numbers. */
+/** The formula of what a node passes to operand k, with names; null if there is none. */
 function gradientFormula(i, k) {
   const node = nodes[i];
   if (!node.formulas.length) return null;
@@ -134,20 +138,20 @@ function showStep({ step }) {
 }
 
 /** A grad that a step changes: the local derivative, the product, and the sum. */
-function changed({ node, grad }, change) {
+function changed({ node, grad }, { node: operand, before, added, after }) {
   const rows = [];
   const add = (term, ...content) =>
     rows.push(element("dt", {}, term), element("dd", {}, ...content));
-  for (const [k, product] of change.added ?? []) {
+  for (const [k, product] of added) {
     const slope = nodes[node].slopes[k];
     const formula = gradientFormula(node, k);
     add("local derivative", element("code", {}, slope));
     add("product", equation(...(formula ? [...formula, " = "] : []),
       `${slope} · ${inBrackets(grad)} = `, result(product)));
   }
-  if (!change.added) add("product", "not known: the operation has a _backward of its own");
-  const terms = (change.added ?? []).map(([, product]) => ` + ${inBrackets(product)}`);
-  add(gradOf(change.node), equation(change.before, ...terms, " → ", result(change.after[0])));
+  if (!added.length) add("product", "not known: the operation has a _backward of its own");
+  const terms = added.map(([, product]) => ` + ${inBrackets(product)}`);
+  add(gradOf(operand), equation(before, ...terms, " → ", result(after[0])));
   return element("dl", {}, ...rows);
 }
 
@@ -169,7 +173,7 @@ function saySeed() {
 
 function sayStep({ step }) {
   const sums = step.changes.map(({ node, before, added, after }) => {
-    const terms = (added ?? []).map(([, product]) => ` + ${product}`);
+    const terms = added.map(([, product]) => ` + ${product}`);
     return `the grad of ${nodes[node].name}: ${before}${terms.join("")} → ${after[0]}`;
   });
   return `Backward through ${nodes[step.node].name}: ${sums.join("; ")}.`;
@@ -284,16 +288,18 @@ const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 function reveal(...seen) {
   const frame = drawing.getBoundingClientRect();
   const rects = seen.map((i) => boxes[i].getBoundingClientRect());
-  const shift = (from, to, size) => {
-    const [low, high] = [from, to].map((side) => [rects[0][side], frame[side]]);
-    const all = [Math.min(...rects.map((r) => r[from])), Math.max(...rects.map((r) => r[to]))];
-    const [first, last] = all[1] - all[0] <= frame[size] ? all : [low[0], high[0]];
-    const isSeen = first >= low[1] && last <= high[1];
-    return isSeen ? 0 : (first + last - low[1] - high[1]) / 2;
+  const away = (from, to) => {
+    const all = {
+      [from]: Math.min(...rects.map((rect) => rect[from])),
+      [to]: Math.max(...rects.map((rect) => rect[to])),
+    };
+    const shown = all[to] - all[from] <= frame[to] - frame[from] ? all : rects[0];
+    const isSeen = shown[from] >= frame[from] && shown[to] <= frame[to];
+    return isSeen ? 0 : (shown[from] + shown[to] - frame[from] - frame[to]) / 2;
   };
   drawing.scrollBy({
-    left: shift("left", "right", "width"),
-    top: shift("top", "bottom", "height"),
+    left: away("left", "right"),
+    top: away("top", "bottom"),
     behavior: calm.matches ? "instant" : "smooth",
   });
 }
@@ -323,7 +329,11 @@ function showNode(grads) {
 }
 
 function link(i) {
-  return element("button", { className: "link", onclick: () => choose(i) }, nodes[i].name);
+  const follow = () => {
+    choose(i);
+    boxes[i].focus({ preventScroll: true }); // the link goes, and its focus must not
+  };
+  return element("button", { className: "link", onclick: follow }, nodes[i].name);
 }
 
 /** What has been added to a grad so far, and by which node. */
@@ -331,7 +341,7 @@ function sources(i) {
   return moments.slice(seedAt + 1, now + 1).flatMap(({ step }) =>
     step.changes.filter((change) => change.node === i).map((change) =>
       equation("from ", link(step.node), ": ",
-        ...(change.added ?? []).map(([, product]) => `+ ${inBrackets(product)} `), "→ ", change.after[0])
+        ...change.added.map(([, product]) => `+ ${inBrackets(product)} `), "→ ", change.after[0])
     )
   );
 }
@@ -361,19 +371,19 @@ function show() {
   byId("counter").replaceChildren(element("b", {}, moment.phase), ` ${now + 1} of ${moments.length}`);
   byId("slider").value = now;
   byId("slider").setAttribute("aria-valuetext", `${now + 1} of ${moments.length}, ${moment.phase}`);
-  for (const id of ["first", "back"]) byId(id).disabled = now === 0;
-  for (const id of ["next", "last"]) byId(id).disabled = now === moments.length - 1;
+  // Not disabled, which would take the focus from who presses them.
+  const isLast = now === moments.length - 1;
+  for (const id of ["first", "back"]) byId(id).setAttribute("aria-disabled", now === 0);
+  for (const id of ["next", "last"]) byId(id).setAttribute("aria-disabled", isLast);
   draw(moment, grads);
 }
 
 function go(to) {
   now = Math.min(Math.max(to, 0), moments.length - 1);
   show();
-  const { node, phase, step } = moments[now];
-  const touched = step ? step.changes.map((change) => change.node) : nodes[node ?? 0].operands;
-  if (step) reveal(...touched, node);
-  else if (phase === "forward" && node !== undefined) reveal(node, ...touched);
-  else reveal(node ?? 0);
+  const { node = 0, step } = moments[now];
+  if (step) reveal(...step.changes.map((change) => change.node), node);
+  else reveal(node, ...nodes[node].operands);
 }
 
 function choose(i) {
@@ -424,7 +434,7 @@ function pressed(event) {
   if (box && step) {
     const next = boxes[Number(box.dataset.node) + step];
     if (next) next.focus({ preventScroll: true });
-  } else if (box && (key === "Enter")) {
+  } else if (box && key === "Enter") {
     choose(Number(box.dataset.node));
   } else if (keys[key] && !(key === " " && target.tagName === "BUTTON")) {
     keys[key]();

@@ -55,7 +55,7 @@ class Exploration:
     def _repr_html_(self) -> str:
         import html
 
-        style = "width: 100%; height: 46rem; border: 1px solid #8884; border-radius: 6px"
+        style = "box-sizing: border-box; width: 100%; height: 46rem; border: 1px solid #8884"
         return (
             f'<iframe title="A graph, step by step" sandbox="allow-scripts" style="{style}" '
             f'srcdoc="{html.escape(self.page)}"></iframe>'
@@ -236,7 +236,7 @@ def _step(step: BackwardStep) -> dict[str, Any]:
             "node": change.node,
             "before": repr(change.before),
             "after": _number(change.after),
-            "added": [(k, repr(x)) for k, x in change.added] if change.added else None,
+            "added": [(k, repr(x)) for k, x in change.added or ()],
         }
         for change in step.changes
     ]

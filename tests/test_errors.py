@@ -330,6 +330,12 @@ CASES = [
         ValueError,
         "the graph has 3 nodes, more than max_nodes=2: draw a part of it, or raise max_nodes",
     ),
+    (
+        "a page of too many nodes",
+        lambda mg: mg.explore(mg.Value(1.0) + 2, max_nodes=2),
+        ValueError,
+        "the graph has 3 nodes, more than max_nodes=2: explore a part of it, or raise max_nodes",
+    ),
     # checks
     (
         "gradcheck with a step of 0",

@@ -385,6 +385,7 @@ def test_what_must_be_a_value_is_no_number(mg, name):
 GRAPHS = {
     "trace": (lambda mg, a, x: mg.trace(x), "a graph starts at a Value, not at '{}'"),
     "draw_dot": (lambda mg, a, x: mg.draw_dot(x), "a graph starts at a Value, not at '{}'"),
+    "explore": (lambda mg, a, x: mg.explore(x), "a graph starts at a Value, not at '{}'"),
     "gradcheck": (
         lambda mg, a, x: mg.gradcheck(lambda a, x: a * 2, [a, x]),
         "an input of gradcheck must be a Value, not '{}'",
@@ -590,6 +591,7 @@ CALLS = {
     "DataParallel": (2, 2),
     "trace": (1, 1),
     "draw_dot": (1, 5),
+    "explore": (1, 3),
     "gradcheck": (2, 4),
     "gradient": (2, 2),
     "hessian": (2, 2),

@@ -492,7 +492,7 @@ def test_data_appears_forward_and_grads_flow_back(mg, window):
         "a = 2.0, b = -3.0, c = 10.0, f = -2.0",
     ]
     steps = []
-    while not browser.run("return document.getElementById('next').disabled"):
+    while not browser.run("return document.querySelector('#next[aria-disabled=true]')"):
         browser.click("#next")
         steps.append(re.sub(r"\s+", " ", text(browser, "#step")))
     assert steps == [
@@ -639,7 +639,16 @@ def test_what_is_not_known_of_a_custom_operation_is_not_invented(mg, window):
 
 def test_operations_are_typed_as_in_python(mg, window):
     a, b = mg.Value(-2.0, label="a"), mg.Value(4.0, label="b")
-    nodes = [-a, a**2, b**a, mg.dot([a], [b], b), mg.sum([b, a], a), mg.where(a, b, a), b.tanh()]
+    nodes = [
+        -a,
+        a**2,
+        b**a,
+        a**b,
+        mg.dot([a], [b], b),
+        mg.sum([b, a], a),
+        mg.where(a, b, a),
+        b.tanh(),
+    ]
     root = mg.Value(0.0, nodes, "all", local_grads=[1.0] * len(nodes))
     browser = window(root)
     found = []
@@ -650,10 +659,11 @@ def test_operations_are_typed_as_in_python(mg, window):
         ["#2 = -a", "= -(-2.0) → 2.0"],
         ["#3 = a**2", "= (-2.0)**2 → 4.0"],
         ["#5 = b ** a", "= 4.0 ** (-2.0) → 0.0625"],
-        ["#6 = b + a * b", "= 4.0 + (-2.0) * 4.0 → -4.0"],
-        ["#7 = a + b + a", "= -2.0 + 4.0 + (-2.0) → 0.0"],
-        ["#8 = where(a, b, a)", "= where(-2.0, 4.0, -2.0) → -2.0"],
-        ["#9 = tanh(b)", "= tanh(4.0) → 0.999329299739067"],
+        ["#6 = a ** b", "= (-2.0) ** 4.0 → 16.0"],
+        ["#7 = b + a * b", "= 4.0 + (-2.0) * 4.0 → -4.0"],
+        ["#8 = a + b + a", "= -2.0 + 4.0 + (-2.0) → 0.0"],
+        ["#9 = where(a, b, a)", "= where(-2.0, 4.0, -2.0) → -2.0"],
+        ["#10 = tanh(b)", "= tanh(4.0) → 0.999329299739067"],
     ]
 
 
@@ -677,6 +687,9 @@ def test_hostile_labels_are_harmless(mg, window):
 # For everyone
 
 
+BUTTONS = "To the first step", "One step back", "Play", "One step on", "To the last step"
+
+
 def test_a_keyboard_is_enough(mg, window):
     browser = window(expression(mg))
 
@@ -691,13 +704,10 @@ def test_a_keyboard_is_enough(mg, window):
         )
 
     seen = []
-    for _ in range(5):
+    for _ in range(7):
         browser.press("Tab")
         seen.append(focused())
-    assert seen == [
-        [name, True]
-        for name in ("L: no data yet", "Play", "One step on", "To the last step", "Step")
-    ]
+    assert seen == [[name, True] for name in ("L: no data yet", *BUTTONS, "Step")]
     browser.press("ArrowRight", "End")  # of the slider, too
     assert text(browser, "#counter") == "backward 8 of 8"
     browser.run("document.querySelector('.value[tabindex=\\'0\\']').focus()")
@@ -707,6 +717,18 @@ def test_a_keyboard_is_enough(mg, window):
     browser.press("ArrowDown", "Enter")
     assert focused() == ["d: data 4.0, grad -2.0", True]
     assert lines(browser, "#node")[0] == "d"
+    browser.run("document.querySelector('#node .link').focus()")
+    browser.press("Enter")
+    assert focused() == ["e: data -6.0, grad -2.0", True]
+    assert lines(browser, "#node")[0] == "e"
+
+
+def test_a_leaf_alone_is_a_graph_too(mg, window):
+    browser = window(mg.Value(-2.0, label="x"))
+    assert fields(browser) == [["x", "data -2.0000", "grad "]]
+    browser.press("End")
+    assert fields(browser) == [["x", "data -2.0000", "grad 1.0000"]]
+    assert text(browser, "#counter") == "backward 2 of 2"
 
 
 def test_each_step_is_said(mg, window):
