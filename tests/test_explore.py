@@ -68,6 +68,8 @@ def last_grads(nodes, steps):
 
 def assert_recorded_as_computed(root):
     nodes = order(root)
+    for node in nodes:
+        node.grad = 7.0
     steps = exploring.record(nodes)
     for node in nodes:
         node.grad = 0.0
@@ -353,6 +355,20 @@ def test_a_notebook_shows_the_page_and_a_terminal_gets_its_path(mg, tmp_path, mo
         [page] = re.findall(r'sandbox="allow-scripts" .* srcdoc="([^"]*)"></iframe>$', frame)
         assert shown(html.unescape(page))["nodes"][0]["name"] == "x"
     assert mg.explore(mg.Value(1.0), "page.html") == "page.html"
+
+
+@needs_dot
+def test_jupyter_takes_it_for_html_and_no_file_is_written(mg, tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    code = f"import {mg.__name__} as mg; mg.explore(mg.Value(1.0, label='x') + 2)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    resources = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=60, resources=resources).execute()
+    [output] = notebook.cells[0].outputs
+    assert output.data["text/html"].startswith('<iframe title="A graph, step by step"')
+    assert list(tmp_path.iterdir()) == []
 
 
 @needs_dot
@@ -682,6 +698,19 @@ def test_hostile_labels_are_harmless(mg, window):
         assert label in names
     browser.run("choose(0)")
     assert HOSTILE[0] in lines(browser, "#node")
+
+
+def test_the_page_is_not_allowed_to_load_anything(mg, browser, tmp_path):
+    page_of(mg, expression(mg), tmp_path)
+    browser.open(tmp_path / "page.html")
+    browser.run(
+        "window.refused = [];"
+        "document.addEventListener('securitypolicyviolation', x => refused.push(x.blockedURI));"
+        "new Image().src = 'http://127.0.0.1:9/picture.png'"
+    )
+    wait_for(lambda: browser.run("return refused") == ["http://127.0.0.1:9/picture.png"])
+    [message] = browser.log()
+    assert "Content Security Policy" in message
 
 
 # For everyone
