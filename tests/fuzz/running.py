@@ -67,6 +67,7 @@ class Run:
                 return type(x).__name__
         if isinstance(x, (self.mg.SGD, self.mg.Adam, self.mg.RMSprop)):
             state = {k: list(v) if hasattr(v, "__len__") else v for k, v in vars(x).items()}
+            state["_params"] = x.params  # which the fast package keeps in a form of its own
             return type(x).__name__, [(k, self.shown(v)) for k, v in sorted(state.items())]
         if isinstance(x, self.mg.Tape):
             try:
