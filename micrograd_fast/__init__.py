@@ -55,7 +55,7 @@ from micrograd_fast import tape as tape
 from micrograd_fast.arrays import array, data, grad
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
 from micrograd_fast.derivatives import hessian, hvp, jacobian
-from micrograd_fast.engine import Value, detect_anomaly
+from micrograd_fast.engine import Value, backward, detect_anomaly
 from micrograd_fast.exploring import explore
 from micrograd_fast.functions import dot, larger, maximum, minimum, norm, sign, smaller, where
 from micrograd_fast.functions import sum as sum
@@ -97,6 +97,7 @@ __all__ = [
     "Tape",
     "Value",
     "array",
+    "backward",
     "binary_cross_entropy",
     "clip_grad_norm",
     "cross_entropy",

@@ -74,18 +74,21 @@ cdef inline void block_step(Value node) noexcept:
 cdef enum:
     DEEPEST = 100  # calls of backward within backward
 
-cdef int run_backward(PyObject* root) except -1:
+cdef int run_backward(PyObject** outputs, double* seeds, size_t count) except -1:
     global running
     cdef Stack order
     cdef PyObject* node
+    cdef bint may_be_custom = False
     cdef size_t i, steps = 0
     if running == DEEPEST:
         raise RecursionError(f"backward is called within backward more than {DEEPEST} deep")
     running += 1
     stack_init(&order)
     try:
-        topological_order(&root, 1, False, &order)
-        if (<Value>root).flags & TRACKED:  # as everything is that has a closure under it
+        topological_order(outputs, count, False, &order)
+        for i in range(count):  # TRACKED is all that has a closure under it
+            may_be_custom |= (<Value>outputs[i]).flags & TRACKED
+        if may_be_custom:
             clear_visited(&order)
             for i in range(order.size):
                 check_step(<Value>order.items[i])
@@ -94,7 +97,10 @@ cdef int run_backward(PyObject* root) except -1:
             clear_flag(node)
             if (<Value>node).count:
                 (<Value>node)._grad = 0.0
-        (<Value>root)._grad = 1.0
+        for i in range(count):
+            (<Value>outputs[i])._grad = 0.0
+        for i in range(count):
+            add_grad(outputs[i], seeds[i])
         i = order.size
         while i > 0:
             i -= 1
@@ -113,6 +119,43 @@ cdef int run_backward(PyObject* root) except -1:
         running -= 1
         stack_free(&order)
     return 0
+
+@worded_as(reference.backward)
+def backward(outputs, gradients=None):
+    """Compute the gradient of several Values at once, each weighted by a gradient of its own.
+
+    outputs: Values, at least one. gradients: a number for each of them; 1.0 if None.
+    The order is one over all outputs, the first output first. The grads of the outputs, and of all
+    nodes under them that have operands, are set to 0.0; then each output's gradient is added to
+    its grad, and from there on it is as in Value.backward: what lies under several outputs is
+    differentiated once.
+    Raises TypeError for what is no Value or number, ValueError for no outputs or another number of
+    gradients, and as Value.backward does.
+    """
+    cdef list held = list_of_values(outputs, "output", _is_value)
+    cdef Py_ssize_t i
+    if gradients is None:
+        seeds = [1.0] * len(held)
+    else:
+        given = sequence(gradients, "the gradients of backward")
+        seeds = [number(gradient, "a gradient of backward") for gradient in given]
+    if not held or len(seeds) != len(held):
+        raise ValueError(
+            "backward expects at least one output and a gradient for each, "
+            f"got {len(held)} and {len(seeds)}"
+        )
+    cdef double* numbers = <double*>PyMem_Malloc(<size_t>len(seeds) * sizeof(double))
+    if numbers == NULL:
+        raise MemoryError
+    try:
+        for i, seed in enumerate(seeds):
+            numbers[i] = seed
+        run_backward(list_items(held), numbers, len(held))
+    finally:
+        PyMem_Free(numbers)
+
+def _is_value(x):
+    return isinstance(x, Value)
 
 cdef int python_step(Value node) except -1:
     """The step of a node that may have one in Python."""

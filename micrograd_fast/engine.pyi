@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-__all__ = ["Value", "detect_anomaly"]
+__all__ = ["Value", "backward", "detect_anomaly"]
 
 _Number: TypeAlias = float | np.floating[Any] | np.integer[Any] | np.bool_
 _Array: TypeAlias = NDArray[Any]
@@ -123,11 +123,12 @@ class Value:
         In operand order; () for a leaf, AttributeError for a custom operation with a _backward.
         """
 
-    def backward(self) -> None:
+    def backward(self, gradient: _Number = 1.0) -> None:
         """Compute the gradient of this Value with respect to every node under it.
 
-        Sets this node's grad to 1.0, recomputes the grads of all nodes that have operands from
-        zero, and adds into the leaves' grads, so zero those between steps. Depth is limited by
+        Sets this node's grad to gradient, a number that all others are multiples of, recomputes the
+        grads of all nodes that have operands from zero, and adds into the leaves' grads, so zero
+        those between steps. The function backward has several outputs. Depth is limited by
         memory alone. An exception from a custom operation propagates: the grads are then
         incomplete, the graph is as before. A custom operation may call backward itself, which is a
         RecursionError beyond 100 deep. Cost: proportional to the number of nodes and operands.
@@ -244,6 +245,20 @@ class Value:
     def __float__(self) -> NoReturn: ...
     def _repr_html_(self) -> str:
         """What a notebook shows: data, grad, label and operation."""
+
+def backward(
+    outputs: Iterable[Value] | NDArray[np.object_], gradients: Iterable[_Number] | None = None
+) -> None:
+    """Compute the gradient of several Values at once, each weighted by a gradient of its own.
+
+    outputs: Values, at least one. gradients: a number for each of them; 1.0 if None.
+    The order is one over all outputs, the first output first. The grads of the outputs, and of all
+    nodes under them that have operands, are set to 0.0; then each output's gradient is added to
+    its grad, and from there on it is as in Value.backward: what lies under several outputs is
+    differentiated once.
+    Raises TypeError for what is no Value or number, ValueError for no outputs or another number of
+    gradients, and as Value.backward does.
+    """
 
 def detect_anomaly() -> AbstractContextManager[None]:
     """Within this block, an operation that turns finite numbers into nan or inf is an error.

@@ -18,6 +18,7 @@ from gc import get_referents
 
 from micrograd_ref import engine as reference
 from micrograd_ref import rounded
+from micrograd_ref.checking import list_of_values, sequence
 from micrograd_ref.node import html_table
 
 from .wording import check_call, worded_as
@@ -30,7 +31,7 @@ from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.limits cimport UINT_MAX
 from libc.math cimport NAN, isfinite
 
-__all__ = ["Value", "detect_anomaly"]
+__all__ = ["Value", "backward", "detect_anomaly"]
 
 include "python.pxi"  # what CPython and C have
 include "rounded.pxi"  # the last word on a function's result

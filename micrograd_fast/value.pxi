@@ -199,22 +199,27 @@ cdef class Value:
 
     @cython.embedsignature(False)
     def backward(self, *args, **kwargs):
-        """backward($self)
+        """backward($self, gradient=1.0)
 --
 
 Compute the gradient of this Value with respect to every node under it.
 
-        Sets this node's grad to 1.0, recomputes the grads of all nodes that have operands from
-        zero, and adds into the leaves' grads, so zero those between steps. Depth is limited by
+        Sets this node's grad to gradient, a number that all others are multiples of, recomputes the
+        grads of all nodes that have operands from zero, and adds into the leaves' grads, so zero
+        those between steps. The function backward has several outputs. Depth is limited by
         memory alone. An exception from a custom operation propagates: the grads are then
         incomplete, the graph is as before. A custom operation may call backward itself, which is a
         RecursionError beyond 100 deep. Cost: proportional to the number of nodes and operands.
         Raises ValueError if a custom operation has children and no _backward, and then changes
         nothing.
         """
+        cdef PyObject* output = <PyObject*>self
+        cdef double gradient = 1.0
         if args or kwargs:
             check_call(reference.Value.backward, (None, *args), kwargs)
-        run_backward(<PyObject*>self)
+            (given,) = args or kwargs.values()
+            gradient = number(given, "the gradient of backward")
+        run_backward(&output, &gradient, 1)
 
     def __add__(left, right):
         return binary(ADD, left, right)

@@ -22,7 +22,7 @@ from . import tape as tape
 from .arrays import array, data, grad
 from .checks import GradCheck, crosscheck, gradcheck
 from .derivatives import hessian, hvp, jacobian
-from .engine import Value, detect_anomaly
+from .engine import Value, backward, detect_anomaly
 from .exploring import explore
 from .functions import dot, larger, maximum, minimum, norm, sign, smaller, where
 from .functions import sum as sum
@@ -57,6 +57,7 @@ __all__ = [
     "Tape",
     "Value",
     "array",
+    "backward",
     "binary_cross_entropy",
     "clip_grad_norm",
     "cross_entropy",

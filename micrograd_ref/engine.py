@@ -15,13 +15,23 @@ from typing import Any, cast
 from . import anomaly
 from .anomaly import check_forward, checked_step, detect_anomaly
 from .backward import DEEPEST, running, step
-from .checking import elementwise, is_array, is_number, number, operand_value, string, type_name
+from .checking import (
+    elementwise,
+    is_array,
+    is_number,
+    list_of_values,
+    number,
+    operand_value,
+    sequence,
+    string,
+    type_name,
+)
 from .custom import given_operation
 from .node import Node, check_step, is_value, set_label
 from .operations import BLANK, CONSTANT, OPERATIONS, Operation, constant_power
 from .order import topological_order
 
-__all__ = ["Value", "detect_anomaly"]
+__all__ = ["Value", "backward", "detect_anomaly"]
 
 
 ROOT_2 = 1.4142135623730951
@@ -94,38 +104,19 @@ class Value(Node):
         if label:
             set_label(self, label)
 
-    def backward(self) -> None:
+    def backward(self, gradient: Any = 1.0) -> None:
         """Compute the gradient of this Value with respect to every node under it.
 
-        Sets this node's grad to 1.0, recomputes the grads of all nodes that have operands from
-        zero, and adds into the leaves' grads, so zero those between steps. Depth is limited by
+        Sets this node's grad to gradient, a number that all others are multiples of, recomputes the
+        grads of all nodes that have operands from zero, and adds into the leaves' grads, so zero
+        those between steps. The function backward has several outputs. Depth is limited by
         memory alone. An exception from a custom operation propagates: the grads are then
         incomplete, the graph is as before. A custom operation may call backward itself, which is a
         RecursionError beyond 100 deep. Cost: proportional to the number of nodes and operands.
         Raises ValueError if a custom operation has children and no _backward, and then changes
         nothing.
         """
-        if running.depth == DEEPEST:
-            raise RecursionError(f"backward is called within backward more than {DEEPEST} deep")
-        running.depth += 1
-        try:
-            order = topological_order([self])
-            for node in order:
-                if node._operation.is_custom:
-                    check_step(node)
-            for node in order:
-                if node._operands:
-                    node._grad = 0.0
-            self._grad = 1.0
-            for node in reversed(order):
-                if anomaly.open_blocks:
-                    checked_step(node)
-                elif type(node) is Value and node._closure is None:
-                    step(node)
-                else:
-                    node._backward()
-        finally:
-            running.depth -= 1
+        run_backward([self], [number(gradient, "the gradient of backward")])
 
     def __add__(self, other: Any) -> Value:
         return binary("+", self, other)
@@ -241,6 +232,58 @@ class Value(Node):
         """
         at_least_low = apply(OPERATIONS["maximum"], self, operand(low))
         return apply(OPERATIONS["minimum"], at_least_low, operand(high))
+
+
+def backward(outputs: Iterable[Value], gradients: Iterable[Any] | None = None) -> None:
+    """Compute the gradient of several Values at once, each weighted by a gradient of its own.
+
+    outputs: Values, at least one. gradients: a number for each of them; 1.0 if None.
+    The order is one over all outputs, the first output first. The grads of the outputs, and of all
+    nodes under them that have operands, are set to 0.0; then each output's gradient is added to
+    its grad, and from there on it is as in Value.backward: what lies under several outputs is
+    differentiated once.
+    Raises TypeError for what is no Value or number, ValueError for no outputs or another number of
+    gradients, and as Value.backward does.
+    """
+    outputs = list_of_values(outputs, "output", is_value)
+    if gradients is None:
+        seeds = [1.0] * len(outputs)
+    else:
+        given = sequence(gradients, "the gradients of backward")
+        seeds = [number(gradient, "a gradient of backward") for gradient in given]
+    if not outputs or len(seeds) != len(outputs):
+        raise ValueError(
+            "backward expects at least one output and a gradient for each, "
+            f"got {len(outputs)} and {len(seeds)}"
+        )
+    run_backward(outputs, seeds)
+
+
+def run_backward(outputs: list[Value], seeds: list[float]) -> None:
+    if running.depth == DEEPEST:
+        raise RecursionError(f"backward is called within backward more than {DEEPEST} deep")
+    running.depth += 1
+    try:
+        order = topological_order(outputs)
+        for node in order:
+            if node._operation.is_custom:
+                check_step(node)
+        for node in order:
+            if node._operands:
+                node._grad = 0.0
+        for output in outputs:
+            output._grad = 0.0
+        for output, seed in zip(outputs, seeds, strict=True):
+            output._grad += seed
+        for node in reversed(order):
+            if anomaly.open_blocks:
+                checked_step(node)
+            elif type(node) is Value and node._closure is None:
+                step(node)
+            else:
+                node._backward()
+    finally:
+        running.depth -= 1
 
 
 def operand(x: Any) -> Value:

@@ -4,7 +4,10 @@ import gc
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+from bits import bits, record
+from errors import error_of
 from programs import custom
 
 # Order and repetition
@@ -98,6 +101,162 @@ def test_a_node_outlives_the_names_of_its_operands(mg):
     gc.collect()
     root.backward()
     assert root._children[0]._children[0]._children[1].grad == 24.0  # 2 * 6 * 2
+
+
+# A gradient to begin with, and several outputs
+
+
+def test_the_gradient_of_the_root_may_be_given(mg):
+    a = mg.Value(3.0)
+    root = a * a
+    assert root.backward(0.5) is None
+    assert (root.grad, a.grad) == (0.5, 3.0)
+    root.backward(gradient=np.float32(-2))
+    assert (root.grad, a.grad) == (-2.0, -9.0)
+    a.backward(7)
+    assert a.grad == 7.0
+
+
+@pytest.mark.parametrize("gradient", ["1", None, [1.0], 1j])
+def test_a_gradient_is_a_number(mg, gradient):
+    a = mg.Value(3.0)
+    root = a * a
+    message = f"the gradient of backward must be a real number, not '{type(gradient).__name__}'"
+    assert error_of(lambda: root.backward(gradient)) == (TypeError, message)
+    assert (root.grad, a.grad) == (0.0, 0.0)
+
+
+def test_several_outputs_add_their_gradients(mg):
+    a, b = mg.Value(2.0), mg.Value(3.0)
+    product = a * b
+    outputs = product + a, product * product
+    assert mg.backward(outputs, [1.0, 0.5]) is None
+    assert [x.grad for x in (*outputs, product)] == [1.0, 0.5, 1.0 + 6.0]
+    assert (a.grad, b.grad) == (7.0 * 3 + 1, 7.0 * 2)
+    mg.backward(outputs)  # adds into the leaves, and computes the others anew
+    assert [x.grad for x in (*outputs, product)] == [1.0, 1.0, 1.0 + 12.0]
+    assert (a.grad, b.grad) == (22.0 + 13 * 3 + 1, 14.0 + 13 * 2)
+
+
+def test_what_is_under_several_outputs_steps_once_in_one_order(mg):
+    calls = []
+    a = mg.Value(1.0)
+    p = custom(mg, (a,), "p", calls)
+    q = custom(mg, (p, a), "q", calls)
+    r = custom(mg, (p,), "r", calls)
+    mg.backward([q, r])
+    assert calls == ["r", "q", "p"]  # the order is a, p, q, r
+    calls.clear()
+    mg.backward([r, q])
+    assert calls == ["q", "r", "p"]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_output_may_be_under_another(mg, first):
+    a = mg.Value(1.0)
+    inner = a * 2
+    outer = inner * 3
+    outputs = [outer, inner][:: 1 - 2 * first]
+    mg.backward(outputs, [1.0, 10.0][:: 1 - 2 * first])
+    assert (outer.grad, inner.grad, a.grad) == (1.0, 13.0, 26.0)
+
+
+def test_an_output_may_be_a_leaf_and_come_twice(mg):
+    a = mg.Value(1.0)
+    a.grad = 100.0
+    mg.backward([a, a * 2, a], [1.0, 10.0, 5.0])
+    assert a.grad == 26.0
+
+
+def test_the_gradient_of_an_output_comes_before_what_others_pass_to_it(mg):
+    a = mg.Value(1.0)
+    inner = a * 1
+    mg.backward([inner * 1e16, inner, inner * -1e16], [1.0, 1.0, 1.0])
+    assert inner.grad == 0.0  # (1 - 1e16) + 1e16
+    inner.backward(-0.0)
+    assert bits(inner.grad) == bits(0.0)  # 0.0 + -0.0
+
+
+def test_outputs_are_differentiated_as_by_a_tape_of_them(mg):
+    a, b = mg.Value(0.1), mg.Value(0.7)
+    shared = (a * b).tanh()
+    outputs = [shared.exp() * a, b / shared, shared, a]
+    seed = [0.3, -1.7, 0.9, 0.01]
+    tape = mg.Tape(outputs)
+    tape.forward([])
+    tape.backward(seed)
+    expected = [bits(p.grad) for p in tape.parameters]
+    a.grad = b.grad = 0.0
+    mg.backward(np.array(outputs), np.array(seed))
+    assert [bits(p.grad) for p in tape.parameters] == expected
+
+
+def test_one_output_is_differentiated_as_by_its_method(mg):
+    a = mg.Value(0.3)
+    root = (a.exp() * a).log()
+    root.backward(0.7)
+    expected = record([root])
+    a.grad = 0.0
+    mg.backward(iter([root]), (0.7,))
+    assert record([root]) == expected
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (
+            lambda mg, y: mg.backward([]),
+            ValueError,
+            "backward expects at least one output and a gradient for each, got 0 and 0",
+        ),
+        (
+            lambda mg, y: mg.backward([y, y], [1.0]),
+            ValueError,
+            "backward expects at least one output and a gradient for each, got 2 and 1",
+        ),
+        (
+            lambda mg, y: mg.backward(y),
+            TypeError,
+            "the outputs of a derivative must be a sequence of Values, not '{}': "
+            "write [x] for a single x",
+        ),
+        (
+            lambda mg, y: mg.backward([y, 1.0]),
+            TypeError,
+            "output 1 of a derivative must be a Value, not 'float'",
+        ),
+        (
+            lambda mg, y: mg.backward([y], 1.0),
+            TypeError,
+            "the gradients of backward must be a sequence of Values or numbers, not 'float': "
+            "write [x] for a single x",
+        ),
+        (
+            lambda mg, y: mg.backward([y, y], [1.0, y]),
+            TypeError,
+            "a gradient of backward must be a real number, not '{}'",
+        ),
+    ],
+)
+def test_backward_of_several_refuses_and_changes_nothing(mg, call, kind, message):
+    a = mg.Value(3.0)
+    y = a * a
+    y.grad = a.grad = 5.0
+    value = f"{mg.__name__}.engine.Value"
+    assert error_of(lambda: call(mg, y)) == (kind, message.format(value))
+    assert (y.grad, a.grad) == (5.0, 5.0)
+
+
+def test_a_custom_operation_without_a_step_under_any_output_changes_nothing(mg):
+    a = mg.Value(3.0)
+    plain, stepless = a * a, mg.Value(1.0, (a,), "stepless")
+    plain.grad = 5.0
+    for outputs in ([plain, stepless], [stepless, plain]):
+        with pytest.raises(ValueError, match="'stepless' has no _backward"):
+            mg.backward(outputs)
+        assert (plain.grad, a.grad) == (5.0, 0.0)
+    mg.backward([plain, plain + a])
+    assert a.grad == 6.0 + 6.0 + 1.0
 
 
 # Steps by hand

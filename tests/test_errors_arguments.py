@@ -589,6 +589,7 @@ CALLS = {
     "clip_grad_norm": (2, 2),
     "Tape": (1, 2),
     "DataParallel": (2, 2),
+    "backward": (1, 2),
     "trace": (1, 1),
     "draw_dot": (1, 5),
     "explore": (1, 3),
@@ -671,7 +672,7 @@ def test_an_error_about_arguments_has_no_other_behind_it(mg):
 def test_a_method_of_a_value_takes_its_operands_and_no_other_object(mg, name):
     a = mg.Value(1.0)
     before = state(a)
-    for args, kwargs in (((1.0,) * METHODS.get(name, 1), {}), ((), {"colour": "red"})):
+    for args, kwargs in (((1.0,) * METHODS.get(name, 2), {}), ((), {"colour": "red"})):
         ref, fast = messages(lambda mg, p=args, k=kwargs: getattr(mg.Value(1.0), name)(*p, **k))
         if name == "backward":
             assert fast == ref

@@ -24,6 +24,7 @@ from micrograd_ref import (
 )
 from micrograd_ref.backward import gradients as local_gradients
 from micrograd_ref.custom import local_operation
+from micrograd_ref.engine import run_backward
 from micrograd_ref.fusion import Fusion
 from micrograd_ref.gradients import Gradients, Term, passed_by_rule, patterns_of
 from micrograd_ref.losses import pairs_of
@@ -70,6 +71,9 @@ def rules():
             custom, "local_operation", lambda name, slopes: local_operation(name, slopes[::-1]),
         ),
         "a local gradient": (custom, "local_operation", nudged_local_operation),
+        "the order of the outputs": (
+            engine, "run_backward", lambda outputs, seeds: run_backward(outputs[::-1], seeds[::-1]),
+        ),
         "a custom operation without a step": (engine, "check_step", lambda node: None),
         "attributes in a pickle": (node, "set_attributes", lambda order, found: None),
         "a label that was taken away": (node, "set_label", label_kept),

@@ -124,7 +124,17 @@ def forget(w):
 
 
 def backward(w):
-    return f"{w.value()}.backward()"
+    a, b = w.value(), w.value()
+    return w.rng.choice(
+        (
+            f"{a}.backward()",
+            f"{a}.backward()",
+            f"{a}.backward({w.number()})",
+            f"mg.backward({w.sequence([a, b])})",
+            f"mg.backward([{a}, {b}, {w.value()}], {w.sequence([w.number(), '0.5', '-2'])})",
+            f"mg.backward([{a}, {w.operand()}], {w.sequence([w.number() for _ in range(2)])})",
+        )
+    )
 
 
 def gradient(w):
