@@ -16,7 +16,7 @@ if backend not in ("fast", "ref"):
 
 _rooms = (
     "engine functions gradients derivatives losses optim module modules nn tape graph checks "
-    "parallel exploring arrays plot"
+    "parallel exploring arrays plot schedules"
 )
 for _room in _rooms.split():
     if backend == "ref":
@@ -51,6 +51,7 @@ from micrograd_fast import nn as nn
 from micrograd_fast import optim as optim
 from micrograd_fast import parallel as parallel
 from micrograd_fast import plot as plot
+from micrograd_fast import schedules as schedules
 from micrograd_fast import tape as tape
 from micrograd_fast.arrays import array, data, grad
 from micrograd_fast.checks import GradCheck, crosscheck, gradcheck
@@ -75,6 +76,7 @@ from micrograd_fast.nn import MLP, Layer, Neuron
 from micrograd_fast.optim import SGD, Adam, AdamW, RMSprop, clip_grad_norm
 from micrograd_fast.parallel import DataParallel
 from micrograd_fast.plot import plot_boundary, plot_history
+from micrograd_fast.schedules import cosine_schedule, linear_schedule
 from micrograd_fast.tape import Tape
 
 # sum is reached as micrograd_fast.sum: a star import must not shadow the builtin.
@@ -100,6 +102,7 @@ __all__ = [
     "backward",
     "binary_cross_entropy",
     "clip_grad_norm",
+    "cosine_schedule",
     "cross_entropy",
     "crosscheck",
     "data",
@@ -115,6 +118,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "larger",
+    "linear_schedule",
     "log_softmax",
     "maximum",
     "minimum",

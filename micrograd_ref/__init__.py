@@ -18,6 +18,7 @@ from . import nn as nn
 from . import optim as optim
 from . import parallel as parallel
 from . import plot as plot
+from . import schedules as schedules
 from . import tape as tape
 from .arrays import array, data, grad
 from .checks import GradCheck, crosscheck, gradcheck
@@ -35,6 +36,7 @@ from .nn import MLP, Layer, Neuron
 from .optim import SGD, Adam, AdamW, RMSprop, clip_grad_norm
 from .parallel import DataParallel
 from .plot import plot_boundary, plot_history
+from .schedules import cosine_schedule, linear_schedule
 from .tape import Tape
 
 # sum is reached as micrograd_ref.sum: a star import must not shadow the builtin.
@@ -60,6 +62,7 @@ __all__ = [
     "backward",
     "binary_cross_entropy",
     "clip_grad_norm",
+    "cosine_schedule",
     "cross_entropy",
     "crosscheck",
     "data",
@@ -75,6 +78,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "larger",
+    "linear_schedule",
     "log_softmax",
     "maximum",
     "minimum",

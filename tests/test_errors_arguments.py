@@ -590,6 +590,8 @@ CALLS = {
     "Tape": (1, 2),
     "DataParallel": (2, 2),
     "backward": (1, 2),
+    "linear_schedule": (3, 4),
+    "cosine_schedule": (3, 4),
     "trace": (1, 1),
     "draw_dot": (1, 5),
     "explore": (1, 3),

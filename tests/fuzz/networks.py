@@ -171,7 +171,8 @@ def train(w):
     found = w.live(w.run.mg.SGD, w.run.mg.Adam, w.run.mg.RMSprop)
     if not found:
         return optimizer(w)
-    o = w.rng.choice(found)
+    o, warmup = w.rng.choice(found), w.rng.randint(0, 3)
+    rate = w.rng.choice(("linear_schedule", "cosine_schedule"))
     return w.rng.choice(
         (
             f"{o}.step()",
@@ -181,6 +182,7 @@ def train(w):
             f"{o}.zero_grad(); {w.value()}.backward(); {o}.step()",
             f"{o}.lr = {w.number()}",
             f"{o}.lr *= 0.5",
+            f"{o}.lr = mg.{rate}({w.rng.randint(-1, 9)}, {w.rng.randint(1, 9)}, 0.1, {warmup})",
             f"{o}.params = ()",
             f"{o}.momentum = 0.3",
             f"{o}.weight_decay = 0.3",
