@@ -1,4 +1,4 @@
-"""One training step of a small GPT over scalar Values: docs/examples/gpt_model.py.
+"""One training step of a small GPT over scalar Values: docs/examples/gpt_written_out.py.
 
 4,080 parameters that learn to spell invented names, letter by letter. A step is one name: forward,
 backward, Adam, with a learning rate that falls linearly. Its work goes with the length of the name,
@@ -20,17 +20,8 @@ from . import python
 from .measure import Task, Workload
 
 sys.path.append(str(Path(__file__).parents[1] / "docs" / "examples"))
-from gpt_model import (
-    EPSILON,
-    GPT,
-    HEAD,
-    HEADS,
-    WIDTH,
-    RecordedLoss,
-    encode,
-    first_numbers,
-    read_names,
-)
+from gpt_written_out import EPSILON, GPT, HEAD, HEADS, WIDTH, RecordedLoss, first_numbers
+from spelling import encode, read_names
 
 RATE, STEPS = 0.01, 1000
 

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,35 @@ def test_the_gpt_says_the_same_with_both_packages(tmp_path):
     tiny = ["--steps", "1", "--samples", "1"]
     ref, fast = (output("gpt", *tiny, "--backend", b, cwd=tmp_path) for b in ("ref", "fast"))
     assert ref == fast
+
+
+def test_the_gpt_of_modules_is_the_one_that_is_written_out():
+    program = """
+        import micrograd_fast as mg
+        from gpt_model import GPT
+        import gpt_written_out
+
+        models = GPT(), gpt_written_out.GPT(mg.Value, mg.dot, mg.sum)
+        losses = [model.loss("ab") for model in models]
+        for loss in losses:
+            loss.backward()
+        first, second = [[p.data for p in model.parameters()] for model in models]
+        assert first == second
+        assert len(first) == 4080
+        first, second = [[p.grad for p in model.parameters()] for model in models]
+        assert max(map(abs, first)) > 0.01
+        assert all(abs(a - b) < 1e-15 for a, b in zip(first, second, strict=True))
+        assert abs(losses[0].data - losses[1].data) < 1e-14
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        cwd=EXAMPLES,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_digits_are_learned(tmp_path):

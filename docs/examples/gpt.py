@@ -1,23 +1,24 @@
 """A GPT that learns to spell names, letter by letter: python docs/examples/gpt.py
 
-The model is in gpt_model.py: one layer, 16 wide, 4 heads, 4,080 parameters, and every product and
-sum in it is a scalar Value. A tenth of the names is held out, to see whether it learns how names
-are spelled or just these names.
+The model is in gpt_model.py: one layer, 16 wide, 4 heads, 4,080 parameters, and all that it
+computes are scalar Values. A tenth of the names is held out, to see whether it learns how names are
+spelled or just these names.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import os
 import random
 from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING
 
 from common import positive, report, require, run, whole_number
-from gpt_model import GPT, read_names
+from spelling import read_names
 
-from micrograd_fast import backend
+if TYPE_CHECKING:
+    from gpt_model import GPT
 
 RATE = 0.01
 
@@ -29,15 +30,17 @@ def split(names: list[str], rng: random.Random) -> tuple[list[str], list[str]]:
     return shuffled[held_out:], shuffled[:held_out]
 
 
-def train(mg: Any, model: GPT, names: list[str], steps: int) -> None:
+def train(model: GPT, names: list[str], steps: int) -> None:
     """A step for each name in turn, at a rate that falls to zero."""
     from tqdm import tqdm
 
+    import micrograd_fast as mg
+
     optimizer = mg.Adam(model.parameters(), lr=RATE)
     recent = 0.0
-    with tqdm(range(steps), desc=mg.__name__, unit="name") as bar:
+    with tqdm(range(steps), desc=f"micrograd_{mg.backend}", unit="name") as bar:
         for step in bar:
-            optimizer.lr = RATE * (1 - step / steps)
+            optimizer.lr = mg.linear_schedule(step, steps, RATE)
             loss = model.loss(names[step % len(names)])
             optimizer.zero_grad()
             loss.backward()
@@ -95,24 +98,23 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--backend",
         choices=("ref", "fast"),
-        default=backend,
+        default=os.environ.get("MICROGRAD_BACKEND", "fast"),
         help="the package to train with; ref takes very much longer (default: %(default)s)",
     )
-    arguments = parser.parse_args(argv)
-    if backend == "ref" and arguments.backend == "fast":
-        parser.error("MICROGRAD_BACKEND=ref leaves only the reference here: unset it to use fast")
-    return arguments
+    return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None) -> None:
     arguments = parse(argv)
     require("tqdm")
-    mg = importlib.import_module(f"micrograd_{arguments.backend}")
+    os.environ["MICROGRAD_BACKEND"] = arguments.backend  # which package micrograd_fast hands out
+    from gpt_model import GPT
+
     rng = random.Random(arguments.seed)
     learned, held_out = split(read_names(), rng)
-    model = GPT(mg.Value, mg.dot, mg.sum, seed=arguments.seed)
+    model = GPT(seed=arguments.seed)
     before = mean_loss(model, held_out)
-    train(mg, model, learned, arguments.steps)
+    train(model, learned, arguments.steps)
     # A loss is the mean of -log(probability of the right letter); log(27) = 3.3 is a blind guess.
     report("loss, names known", f"{mean_loss(model, learned[: len(held_out)]):.3f}")
     report("loss, held out", f"{mean_loss(model, held_out):.3f}, {before:.3f} before training")
