@@ -58,7 +58,7 @@ fi
 #   [ref           the reference: there is nothing of ours in C in it
 #   test_packaging test_cimport test_exercises: they start or build other interpreters, without the
 #                  runtime, or Jupyter
-#   test_plot test_graph: they draw, which is Python alone, and start the program `dot`
+#   test_plot test_graph test_explore: they draw, which is Python alone, and start `dot` and Chromium
 #   test_parallel  it starts processes of workers
 #   by name: what measures resident memory or C stacks, where the sanitizer's own would count
 #   test_fuzz      it comes by itself below
@@ -66,8 +66,8 @@ fi
 #   test_rounding  it compiles programs of its own
 #   test_twins     it compares names and docstrings
 left_out=(
-    test_packaging test_cimport test_exercises test_plot test_graph test_parallel test_memory_limits test_twins
-    test_fuzz test_rounding
+    test_packaging test_cimport test_exercises test_plot test_graph test_explore test_parallel
+    test_memory_limits test_twins test_fuzz test_rounding
 )
 names="not [ref"
 names+=" and not stack and not resident and not memory_does_not_grow and not keeps_no_memory"

@@ -142,7 +142,7 @@ def test_a_class_names_its_own_module(room, name):
     assert fast.__module__ in (f"micrograd_fast.{home}", f"micrograd_ref.{home}")
 
 
-@pytest.mark.parametrize("room", ["graph", "checks", "schedules"])
+@pytest.mark.parametrize("room", ["graph", "exploring", "checks", "schedules"])
 def test_what_never_runs_hot_is_written_once(room):
     ref, fast = twins(room)
     for name in public(ref):
