@@ -29,6 +29,7 @@ PROGRAMS = {
         "moons with tanh, eager": partial(programs.moons_eager, activation="tanh"),
         "moons with tanh, tape": partial(programs.moons_tape, activation="tanh"),
         "four samples, eager": programs.four_samples,
+        "layers, eager": programs.layers,
         "gpt, eager": programs.gpt_eager,
         "gpt, tape": programs.gpt_tape,
     },

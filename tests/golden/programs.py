@@ -94,6 +94,29 @@ def four_samples(mg):
     return trained(mg.SGD(model.parameters(), 0.05), eager_of(loss), 20)
 
 
+def layers(mg):
+    random.seed(1337)
+    model = mg.Sequential(
+        mg.Embedding(5, 4),
+        mg.RMSNorm(4),
+        mg.Layer(4, 6, activation=mg.Value.silu),
+        mg.Dropout(0.25),
+        mg.LayerNorm(6),
+        mg.Layer(6, 5, nonlin=False),
+    )
+
+    def compute():
+        outputs = [mg.log_softmax(model(i))[(i + 1) % 5] for i in range(5)]
+        mg.backward(outputs, [-0.2] * len(outputs))
+        return [*outputs, mg.clip_grad_norm(model.parameters(), 0.5)]
+
+    found = []
+    for step, optimizer in enumerate((mg.AdamW, mg.RMSprop, mg.SGD)):
+        rate = mg.cosine_schedule(step, 4, 0.05, warmup=1)
+        found += trained(optimizer(model.parameters(), rate, weight_decay=0.1), compute, 3)
+    return found
+
+
 # A GPT
 
 
