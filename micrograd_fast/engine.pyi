@@ -258,6 +258,11 @@ def backward(
     differentiated once.
     Raises TypeError for what is no Value or number, ValueError for no outputs or another number of
     gradients, and as Value.backward does.
+
+    >>> a = Value(3.0)
+    >>> backward([a * a, a * 2], [1.0, 0.5])
+    >>> a.grad
+    7.0
     """
 
 def detect_anomaly() -> AbstractContextManager[None]:

@@ -46,6 +46,9 @@ def log_softmax(logits: Iterable[Value | _Number]) -> list[Value]:
 
     Each is (logit - largest) - log(sum of all e**(logit - largest)), and minus one of them has the
     bits of cross_entropy. Raises ValueError if there are none.
+
+    >>> log_softmax([7.0, 7.0])
+    [Value(data=-0.6931471805599453), Value(data=-0.6931471805599453)]
     """
 
 def cross_entropy(

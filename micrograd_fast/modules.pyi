@@ -13,6 +13,10 @@ class Sequential(Module):
 
     layers: Modules or other callables. A single Value is handed on as a list of one, as in an MLP.
     Raises ValueError for no layers, TypeError for what cannot be called.
+
+    >>> model = Sequential(Embedding(10, 4), LayerNorm(4), Layer(4, 8), Dropout(), Layer(8, 10))
+    >>> len(model(3)), len(model.parameters())
+    (10, 178)
     """
 
     layers: list[Callable[[Any], Any]]

@@ -244,6 +244,11 @@ def backward(outputs: Iterable[Value], gradients: Iterable[Any] | None = None) -
     differentiated once.
     Raises TypeError for what is no Value or number, ValueError for no outputs or another number of
     gradients, and as Value.backward does.
+
+    >>> a = Value(3.0)
+    >>> backward([a * a, a * 2], [1.0, 0.5])
+    >>> a.grad
+    7.0
     """
     outputs = list_of_values(outputs, "output", is_value)
     if gradients is None:

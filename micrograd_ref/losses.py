@@ -78,6 +78,9 @@ def log_softmax(logits: Iterable[Any]) -> list[Value]:
 
     Each is (logit - largest) - log(sum of all e**(logit - largest)), and minus one of them has the
     bits of cross_entropy. Raises ValueError if there are none.
+
+    >>> log_softmax([7.0, 7.0])
+    [Value(data=-0.6931471805599453), Value(data=-0.6931471805599453)]
     """
     logits = at_least_one("log_softmax", logits)
     largest = reduce(maximum, logits)
