@@ -13,8 +13,7 @@ from .modules import Dropout, Embedding, LayerNorm, RMSNorm, Sequential
 from .wording import worded_as
 
 from .engine cimport (
-    LEAF, RELU, SIGMOID, TANH, Op, Value, dot_of, enter_nested, leave_nested, operand, unary_of,
-    values,
+    RELU, SIGMOID, TANH, Op, Value, dot_of, enter_nested, leave_nested, operand, unary_of, values,
 )
 
 __all__ = [
@@ -35,13 +34,13 @@ __all__ = [
     "softmax",
 ]
 
-cdef dict ACTIVATION_OPS = {"relu": RELU, "tanh": TANH, "sigmoid": SIGMOID, "linear": LEAF}
+cdef dict ACTIVATION_OPS = {"relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 
 cdef extern from "Python.h":
     ctypedef struct TypeSlots "PyTypeObject":
         unsigned int tp_version_tag  # another after every change of the class, 0 for none at hand
 
-cdef dict activation_methods = {name: vars(PyValue)[name] for name in ("relu", "tanh", "sigmoid")}
+cdef dict activation_methods = {name: vars(PyValue)[name] for name in ACTIVATION_OPS}
 cdef unsigned int unchanged_version = 0  # of Value, with these methods
 
 cdef bint activations_are_unchanged() except -1:
@@ -177,15 +176,15 @@ cdef object neuron_output(object neuron, list x):
         weights = list(weights)  # for making a Value may run Python, which may change the neuron's
         b = operand(b)
     cdef Value out = dot_of(weights, x, <Value>b)
-    if not neuron.nonlin:
-        return out
     activation = neuron.activation
-    op = ACTIVATION_OPS.get(activation) if isinstance(activation, str) else None
-    if op is None and callable(activation):
+    if not neuron.nonlin or activation == "linear":
+        return out
+    if callable(activation):
         return nested(activation, (out,))
-    if op is None or op != LEAF and not activations_are_unchanged():
+    op = ACTIVATION_OPS.get(activation) if type(activation) is str else None
+    if op is None or not activations_are_unchanged():
         return getattr(out, activation)()
-    return out if op == LEAF else unary_of(<Op>op, out)
+    return unary_of(<Op>op, out)
 
 cdef list layer_outputs(object layer, list x):
     """The outputs of a layer's neurons; the plain ones are computed here, without a call each."""

@@ -353,6 +353,20 @@ def test_an_activation_may_be_a_function(mg):
     assert mg.Layer(2, 2, activation=mg.Value.silu)([1.0, 2.0])[0]._op == "*"
 
 
+def test_a_str_that_can_be_called_is_a_function(mg):
+    class Name(str):
+        __hash__ = None
+
+        def __call__(self, x):
+            return x * 2
+
+    neuron = mg.Neuron(1)
+    set_parameters(neuron, [1.0, 0.0])
+    for name, data in (("tanh", 6.0), ("cube", 6.0), ("linear", 3.0)):
+        neuron.activation = Name(name)
+        assert neuron([3.0]).data == data
+
+
 def test_a_function_is_not_called_by_a_neuron_without_activation(mg):
     assert mg.Neuron(1, nonlin=False, activation=pytest.fail)([1.0])._op == "dot"
 
