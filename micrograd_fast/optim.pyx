@@ -79,12 +79,11 @@ cdef object zeros(Py_ssize_t n):
     return array("d", bytes(n * sizeof(double)))
 
 
-cdef double* numbers_in(object array, Py_ssize_t n) except NULL:
+cdef double* numbers_in(double[::1] numbers, Py_ssize_t n) except NULL:
     """Those of an optimizer's own array, of which it has one for each parameter."""
-    cdef double[::1] view = array
-    if view.shape[0] != n:
-        raise ValueError(f"expected {n} numbers, one for each parameter, got {view.shape[0]}")
-    return &view[0]
+    if numbers.shape[0] != n:
+        raise ValueError(f"expected {n} numbers, one for each parameter, got {numbers.shape[0]}")
+    return &numbers[0]
 
 
 def zero_grads(params):
@@ -144,7 +143,7 @@ class _Optimizer:
 
     def zero_grad(self):
         """Set the grad of every parameter to 0.0."""
-        cdef _Values params = self._params
+        cdef _Values params = <_Values?>self._params
         cdef PyObject** p = params.items
         cdef Py_ssize_t i
         for i in range(params.count):
@@ -177,7 +176,7 @@ class SGD(_Optimizer):
         cdef double momentum = within(self.momentum, "momentum", 1.0)
         cdef double weight_decay = within(self.weight_decay, "weight_decay", INFINITY)
         cdef double[::1] velocity = self._velocity
-        cdef _Values params = self._params
+        cdef _Values params = <_Values?>self._params
         cdef PyObject** p = params.items
         cdef Py_ssize_t i
         for i in range(params.count):
@@ -218,9 +217,10 @@ class Adam(_Optimizer):
         cdef double eps = within(self.eps, "eps", INFINITY)
         cdef double weight_decay = within(self.weight_decay, "weight_decay", INFINITY)
         cdef bint decays_data = self._decays_data
-        cdef _Values params = self._params
-        cdef double* mean = numbers_in(self._mean, params.count)
-        cdef double* square = numbers_in(self._square, params.count)
+        cdef _Values params = <_Values?>self._params
+        cdef double[::1] means = self._mean, squares = self._square  # which keep the memory
+        cdef double* mean = numbers_in(means, params.count)
+        cdef double* square = numbers_in(squares, params.count)
         self._steps += 1
         cdef double correction1 = 1.0 - power(beta1, self._steps)
         cdef double correction2 = 1.0 - power(beta2, self._steps)
@@ -294,7 +294,7 @@ class RMSprop(_Optimizer):
         cdef double momentum = within(self.momentum, "momentum", 1.0)
         cdef double[::1] square = self._square
         cdef double[::1] velocity = self._velocity
-        cdef _Values params = self._params
+        cdef _Values params = <_Values?>self._params
         cdef PyObject** p = params.items
         cdef Py_ssize_t i
         for i in range(params.count):

@@ -222,6 +222,15 @@ def test_the_parameters_cannot_be_replaced(mg, name):
         optimizer.params = [mg.Value(1.0)]
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("method", ["step", "zero_grad"])
+def test_an_optimizer_that_lost_its_parameters_raises(mg, name, method):
+    optimizer = getattr(mg, name)(parameters(mg, [1.0], [1.0]), 0.5)
+    optimizer._params = None
+    with pytest.raises(TypeError, match="NoneType"):
+        getattr(optimizer, method)()
+
+
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
