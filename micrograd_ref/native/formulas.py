@@ -87,7 +87,7 @@ class Formulas:
         elif step.operation == "norm":
             terms = [f"{x} * {x}" for x in rest]
         added = " + ".join([a, *terms])
-        return f"mg_sqrt({added})" if step.operation == "norm" else added
+        return f"sqrt({added})" if step.operation == "norm" else added
 
     def value(self, step: Step) -> str:
         if step.operation in ("dot", "sum", "norm"):
