@@ -66,8 +66,16 @@ MG_INLINE void set_unset(const Block *b, int32_t slot) {
 /* From below + 8 - n on: a mask of n lanes. */
 static const int64_t below[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
+int is_dense(const Table *table, ptrdiff_t columns) {
+    const ptrdiff_t size = sizeof(double);
+    return (uintptr_t)table->data % size == 0 && (columns == 1 || table->column_step == size) &&
+           (table->rows == 1 || table->row_step == columns * size);
+}
+
 /* Of a neuron in p->layers, see layers.h. */
 enum { RESULT, START, CONSECUTIVE, WEIGHTS };
+
+enum { FEW = 4 }; /* columns of a table, for which there are loops of their own */
 
 #define ROUNDED_UP(rows) (((rows) + 7) & ~(ptrdiff_t)7)
 
@@ -105,23 +113,15 @@ enum { RESULT, START, CONSECUTIVE, WEIGHTS };
 
 #endif
 
-void (*kernel_forward)(const Program *, const Block *, int) = forward_plain;
-void (*kernel_backward)(const Program *, const Block *, int) = backward_plain;
+const Kernels *kernels = &kernels_plain;
 
-/* The rows of a block summed in the fixed order that the docstring of Tape gives. */
-static double (*kernel_sum)(const double *, ptrdiff_t) = sum_rows_plain;
-
-#include "rows.h"
-
-#define CHOOSE(target)                     \
-    do {                                   \
-        kernel_forward = forward_##target; \
-        kernel_backward = backward_##target; \
-        kernel_sum = sum_rows_##target;    \
-        return #target;                    \
+#define CHOOSE(target)                \
+    do {                              \
+        kernels = &kernels_##target;  \
+        return #target;               \
     } while (0)
 
-const char *kernel_choose(const char *name) {
+const char *kernels_choose(const char *name) {
     mg_choose_functions(name && !strcmp(name, "plain"));
 #ifdef MANY_TARGETS
     __builtin_cpu_init();

@@ -53,28 +53,38 @@ typedef struct {
     ptrdiff_t row_step, column_step; /* in bytes */
 } Table;
 
-/* Compute the slots that vary, or the shared ones. */
-extern void (*kernel_forward)(const Program *, const Block *, int varying);
+/* The loops for one kind of CPU. */
+typedef struct {
+    /* Compute the slots that vary, or the shared ones. */
+    void (*forward)(const Program *, const Block *, int varying);
 
-/* Add the gradients of all results that vary, and of the shared ones too in the last block. */
-extern void (*kernel_backward)(const Program *, const Block *, int last);
+    /* Add the gradients of all results that vary, and of the shared ones too in the last block. */
+    void (*backward)(const Program *, const Block *, int last);
 
-/* The first rows of a table, which are the inputs, into the first slots; whether they are there. */
-void kernel_load(const Table *, const Block *, ptrdiff_t columns);
-int kernel_is_loaded(const Table *, const Block *, ptrdiff_t columns);
+    /* The first rows of a table, which are the inputs, into the first slots; whether they are
+       there. */
+    void (*load)(const Table *, const Block *, ptrdiff_t columns);
+    int (*is_loaded)(const Table *, const Block *, ptrdiff_t columns);
 
-/* The values of the outputs' slots into a table. */
-void kernel_store_outputs(const Table *, const Block *, const int32_t *outputs, ptrdiff_t columns);
+    /* The values of the outputs' slots into a table. */
+    void (*store_outputs)(
+        const Table *, const Block *, const int32_t *outputs, ptrdiff_t columns);
 
-/* Weights into the gradients of the outputs; all of them are 1.0 for NULL. */
-void kernel_sow(const Table *, const Program *, const Block *, const int32_t *outputs,
+    /* Weights into the gradients of the outputs; all of them are 1.0 for NULL. */
+    void (*sow)(const Table *, const Program *, const Block *, const int32_t *outputs,
                 ptrdiff_t columns);
 
-/* The gradients of the inputs into a table. */
-void kernel_store_gradient(const Table *, const Block *, ptrdiff_t columns);
+    /* The gradients of the inputs into a table. */
+    void (*store_gradient)(const Table *, const Block *, ptrdiff_t columns);
+} Kernels;
+
+extern const Kernels *kernels;
 
 /* Choose the loops for a CPU: "avx512", "avx2", "plain", or NULL for the best that it has.
    Returns the name of those chosen, NULL if the CPU lacks them. */
-const char *kernel_choose(const char *name);
+const char *kernels_choose(const char *name);
+
+/* Whether a table's rows lie one behind the other, as doubles. */
+int is_dense(const Table *, ptrdiff_t columns);
 
 #endif

@@ -28,21 +28,24 @@ cdef extern from "kernels.h":
         char* data
         Py_ssize_t rows
         Py_ssize_t row_step, column_step
-    void (*kernel_forward)(Program*, Block*, int) noexcept nogil
-    void (*kernel_backward)(Program*, Block*, int) noexcept nogil
-    void kernel_load(Table*, Block*, Py_ssize_t) noexcept nogil
-    bint kernel_is_loaded(Table*, Block*, Py_ssize_t) noexcept nogil
-    void kernel_store_outputs(Table*, Block*, int32_t*, Py_ssize_t) noexcept nogil
-    void kernel_sow(Table*, Program*, Block*, int32_t*, Py_ssize_t) noexcept nogil
-    void kernel_store_gradient(Table*, Block*, Py_ssize_t) noexcept nogil
-    const char* kernel_choose(const char*) noexcept
+    ctypedef struct Kernels:
+        void (*forward)(Program*, Block*, int) noexcept nogil
+        void (*backward)(Program*, Block*, int) noexcept nogil
+        void (*load)(Table*, Block*, Py_ssize_t) noexcept nogil
+        bint (*is_loaded)(Table*, Block*, Py_ssize_t) noexcept nogil
+        void (*store_outputs)(Table*, Block*, int32_t*, Py_ssize_t) noexcept nogil
+        void (*sow)(Table*, Program*, Block*, int32_t*, Py_ssize_t) noexcept nogil
+        void (*store_gradient)(Table*, Block*, Py_ssize_t) noexcept nogil
+    const Kernels* kernels
+    const char* kernels_choose(const char*) noexcept
+    bint is_dense(Table*, Py_ssize_t) noexcept nogil
     double (*function_to_ask "mg_ask_reference")(int f, double x, double y) noexcept
 
 cdef bytes wanted_cpu = os.environ.get("MICROGRAD_CPU", "").encode()
 cdef const char* cpu = NULL
 if wanted_cpu:
     cpu = wanted_cpu
-if kernel_choose(cpu) == NULL:
+if kernels_choose(cpu) == NULL:
     raise ImportError(
         f"MICROGRAD_CPU must be 'plain', 'avx2' or 'avx512' and one that this machine has, "
         f"got {wanted_cpu.decode()!r}"

@@ -442,6 +442,13 @@ TARGET static void NAME(backward)(const Program *p, const Block *b, int last) {
     }
 }
 
+#include "rows.h"
+
+static const Kernels NAME(kernels) = {
+    NAME(forward), NAME(backward), NAME(load_rows), NAME(is_loaded), NAME(store_outputs),
+    NAME(sow), NAME(store_gradient),
+};
+
 #undef EACH
 #undef SUM_ROWS
 #undef PASS

@@ -224,14 +224,6 @@ cdef class Native(Replay):
         return 0
 
 
-cdef inline bint is_dense(Table* table, Py_ssize_t columns) noexcept nogil:
-    """Whether its rows lie one behind the other, as the functions take them."""
-    return (
-        <size_t>table.data % sizeof(double) == 0
-        and (columns == 1 or table.column_step == sizeof(double))
-        and (table.rows == 1 or table.row_step == columns * <Py_ssize_t>sizeof(double))
-    )
-
 cdef const double* staged(
     Table* table, Py_ssize_t start, Py_ssize_t n, Py_ssize_t columns, double* stage
 ) noexcept nogil:

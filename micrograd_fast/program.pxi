@@ -170,19 +170,19 @@ cdef class Replay:
             self.run_forward(True)
             self.current = start
             part = rows_from(results, start)
-            kernel_store_outputs(&part, &self.block, self.outputs, self.output_count)
+            kernels.store_outputs(&part, &self.block, self.outputs, self.output_count)
             start += BLOCK
         return 0
 
     cdef inline void load(self, Table* table, Py_ssize_t start) noexcept nogil:
         cdef Table part = rows_from(table, start)
         self.block.rows = min(part.rows, <Py_ssize_t>BLOCK)
-        kernel_load(&part, &self.block, self.input_count)
+        kernels.load(&part, &self.block, self.input_count)
 
     cdef inline bint is_loaded(self, Table* table, Py_ssize_t start) noexcept nogil:
         """Whether the values at hand are of these rows, as they are now."""
         cdef Table part = rows_from(table, start)
-        return self.current == start and kernel_is_loaded(&part, &self.block, self.input_count)
+        return self.current == start and kernels.is_loaded(&part, &self.block, self.input_count)
 
     cdef int differentiate_rows(self, Table* table, Table* seeds, Table* gradient) except -1 nogil:
         cdef Py_ssize_t start = 0
@@ -198,13 +198,13 @@ cdef class Replay:
             self.clear_grads()
             if seeds != NULL:
                 part = rows_from(seeds, start)
-            kernel_sow(
+            kernels.sow(
                 NULL if seeds == NULL else &part,
                 &self.program, &self.block, self.outputs, self.output_count,
             )
             self.run_backward_block(start + BLOCK >= table.rows)
             part = rows_from(gradient, start)
-            kernel_store_gradient(&part, &self.block, self.input_count)
+            kernels.store_gradient(&part, &self.block, self.input_count)
             start += BLOCK
         return 0
 
@@ -229,13 +229,13 @@ cdef class Replay:
     cdef inline int run_forward(self, bint varying) except -1 nogil:
         if self.work() > self.part():
             return self.forward_in_parts(varying)
-        kernel_forward(&self.plan, &self.block, varying)
+        kernels.forward(&self.plan, &self.block, varying)
         return 0
 
     cdef inline int run_backward_block(self, bint last) except -1 nogil:
         if self.work() > self.part():
             return self.backward_in_parts(last)
-        kernel_backward(&self.plan, &self.block, last)
+        kernels.backward(&self.plan, &self.block, last)
         return 0
 
     cdef int forward_in_parts(self, bint varying) except -1 nogil:
@@ -243,7 +243,7 @@ cdef class Replay:
         cdef Instruction* end = part.code + part.length
         while part.code < end:
             part.length = part_of(part.code, end - part.code, 1, self.part())
-            kernel_forward(&part, &self.block, varying)
+            kernels.forward(&part, &self.block, varying)
             part.code += part.length
             self.look(self.part())
         return 0
@@ -255,7 +255,7 @@ cdef class Replay:
             part.length = part_of(self.plan.code + left - 1, left, -1, self.part())
             left -= part.length
             part.code = self.plan.code + left
-            kernel_backward(&part, &self.block, last)
+            kernels.backward(&part, &self.block, last)
             self.look(self.part())
         return 0
 
