@@ -126,23 +126,31 @@ class GPT:
 class RecordedLoss:
     """The loss of a GPT recorded as a Tape for each length of name, and replayed.
 
-    A Tape's input is a row with two parts for each position: the embedding, and the target, 1 for
-    the right token and 0 for the others. While it records, all embeddings are 0, and so is every
-    largest score or logit: the shift that guards exp is lost, which these weights do not need.
+    A Tape's input is a row with two parts for each position: the token and the target, each as 1
+    for itself and 0 for the others. The largest scores are those found while it records: a shift by
+    them changes no probability, but no longer guards exp, which these weights do not need.
     """
 
     def __init__(self, mg: Any, model: GPT) -> None:
+        import numpy as np
+
         self.mg, self.model = mg, model
         self.tapes: dict[int, Any] = {}
+        self.one_hot = np.eye(VOCABULARY)
 
     def record(self, length: int) -> Any:
         """The Tape for names with so many letters, END counted."""
         mg, model = self.mg, self.model
+        columns = list(zip(*model.matrices["token"], strict=True))
         cache = model.empty_cache()
         inputs, losses = [], []
-        for _ in range(length):
-            embedding, target = ([mg.Value(0.0) for _ in range(n)] for n in (WIDTH, VOCABULARY))
-            inputs += [*embedding, *target]
+        for position in model.matrices["position"][:length]:
+            token, target = ([mg.Value(0.0) for _ in range(VOCABULARY)] for _ in range(2))
+            inputs += [*token, *target]
+            embedding = [
+                mg.dot(token, column, start)
+                for column, start in zip(columns, position, strict=True)
+            ]
             logits = model.logits(embedding, cache)
             total = mg.sum([logit.exp() for logit in logits])
             losses.append(total.log() - mg.dot(target, logits))
@@ -150,30 +158,12 @@ class RecordedLoss:
 
     def forward(self, name: str) -> float:
         """The loss for a name."""
-        import numpy as np
-
-        *tokens, last = encode(name)
-        if len(tokens) not in self.tapes:
-            self.tapes[len(tokens)] = self.record(len(tokens))
-        self.tape = self.tapes[len(tokens)]
-        matrices = self.model.matrices
-        self.tables = [
-            (matrices["token"][token], matrices["position"][position])
-            for position, token in enumerate(tokens)
-        ]
-        rows = np.zeros((len(tokens), WIDTH + VOCABULARY))
-        rows[:, :WIDTH] = [
-            [t.data + p.data for t, p in zip(*pair, strict=True)] for pair in self.tables
-        ]
-        targets = [WIDTH + token for token in (*tokens[1:], last)]
-        rows[range(len(tokens)), targets] = 1.0
-        return self.tape.forward(rows.ravel())
+        pairs = list(itertools.pairwise(encode(name)))
+        if len(pairs) not in self.tapes:
+            self.tapes[len(pairs)] = self.record(len(pairs))
+        self.tape = self.tapes[len(pairs)]
+        return self.tape.forward(self.one_hot[pairs].ravel())
 
     def backward(self) -> None:
         """Add the gradients of the last forward into the parameters."""
         self.tape.backward()
-        rows = self.tape.input_grad.reshape(len(self.tables), WIDTH + VOCABULARY)
-        for pair, slopes in zip(self.tables, rows[:, :WIDTH].tolist(), strict=True):
-            for t, p, slope in zip(*pair, slopes, strict=True):
-                t.grad += slope
-                p.grad += slope
