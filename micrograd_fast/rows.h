@@ -61,6 +61,10 @@ TARGET MG_INLINE void NAME(copy)(
 
 TARGET static void NAME(load_rows)(const Table *table, const Block *b, ptrdiff_t columns) {
     const ptrdiff_t n = b->rows;
+    if (b->stride == 1 && is_dense(table, columns)) {
+        memcpy(b->values, table->data, columns * sizeof(double));
+        return;
+    }
     if (columns <= FEW && is_dense(table, columns)) {
         double *column[FEW];
         for (ptrdiff_t k = 0; k < columns; k++) column[k] = b->values + k * b->stride;
@@ -75,6 +79,8 @@ TARGET static void NAME(load_rows)(const Table *table, const Block *b, ptrdiff_t
 
 TARGET static int NAME(is_loaded)(const Table *table, const Block *b, ptrdiff_t columns) {
     uint64_t different = 0;
+    if (b->stride == 1 && is_dense(table, columns))
+        return !memcmp(table->data, b->values, columns * sizeof(double));
 #define COMPARE(first, n, k)                                                      \
     for (ptrdiff_t i = first; i < first + n; i++) {                               \
         uint64_t there, here;                                                     \
@@ -115,6 +121,10 @@ TARGET static void NAME(store_outputs)(
 
 TARGET static void NAME(store_gradient)(const Table *table, const Block *b, ptrdiff_t columns) {
     const ptrdiff_t n = b->rows;
+    if (b->stride == 1 && is_dense(table, columns)) {
+        memcpy(table->data, b->grads, columns * sizeof(double));
+        return;
+    }
     for (ptrdiff_t k = 0; k < columns; k++) set_unset(b, (int32_t)k);
     if (columns <= FEW && is_dense(table, columns)) {
         double *column[FEW];
