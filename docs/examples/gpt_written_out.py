@@ -126,9 +126,9 @@ class GPT:
 class RecordedLoss:
     """The loss of a GPT recorded as a Tape for each length of name, and replayed.
 
-    A Tape's input is a row with two parts for each position: the token and the target, each as 1
-    for itself and 0 for the others. The largest scores are those found while it records: a shift by
-    them changes no probability, but no longer guards exp, which these weights do not need.
+    A Tape's input is a row with all tokens and then all targets, each as 1 for itself and 0 for the
+    others. The largest scores are those found while it records: a shift by them changes no
+    probability, but no longer guards exp, which these weights do not need.
     """
 
     def __init__(self, mg: Any, model: GPT) -> None:
@@ -143,10 +143,13 @@ class RecordedLoss:
         mg, model = self.mg, self.model
         columns = list(zip(*model.matrices["token"], strict=True))
         cache = model.empty_cache()
-        inputs, losses = [], []
-        for position in model.matrices["position"][:length]:
-            token, target = ([mg.Value(0.0) for _ in range(VOCABULARY)] for _ in range(2))
-            inputs += [*token, *target]
+        tokens, targets = (
+            [[mg.Value(0.0) for _ in range(VOCABULARY)] for _ in range(length)] for _ in range(2)
+        )
+        losses = []
+        for token, target, position in zip(
+            tokens, targets, model.matrices["position"][:length], strict=True
+        ):
             embedding = [
                 mg.dot(token, column, start)
                 for column, start in zip(columns, position, strict=True)
@@ -154,15 +157,16 @@ class RecordedLoss:
             logits = model.logits(embedding, cache)
             total = mg.sum([logit.exp() for logit in logits])
             losses.append(total.log() - mg.dot(target, logits))
-        return mg.Tape(mg.sum(losses) * (1 / length), inputs)
+        return mg.Tape(mg.sum(losses) * (1 / length), itertools.chain(*tokens, *targets))
 
     def forward(self, name: str) -> float:
         """The loss for a name."""
-        pairs = list(itertools.pairwise(encode(name)))
-        if len(pairs) not in self.tapes:
-            self.tapes[len(pairs)] = self.record(len(pairs))
-        self.tape = self.tapes[len(pairs)]
-        return self.tape.forward(self.one_hot[pairs].ravel())
+        tokens = encode(name)
+        length = len(tokens) - 1
+        if length not in self.tapes:
+            self.tapes[length] = self.record(length)
+        self.tape = self.tapes[length]
+        return self.tape.forward(self.one_hot.take(tokens[:-1] + tokens[1:], axis=0).ravel())
 
     def backward(self) -> None:
         """Add the gradients of the last forward into the parameters."""
