@@ -46,6 +46,12 @@ TARGET static double NAME(sum_rows)(const double *x, ptrdiff_t n) {
     return total;
 }
 
+TARGET static int NAME(any_nan)(const double *x, ptrdiff_t n) {
+    int64_t any = 0;
+    for (ptrdiff_t i = 0; i < n; i++) any |= isnan(x[i]) != 0;
+    return any != 0;
+}
+
 TARGET static void NAME(dot)(
     const Program *p, const Block *b, const Instruction *in, double *restrict out, ptrdiff_t n) {
     const ptrdiff_t stride = b->stride;
@@ -208,7 +214,7 @@ TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
         } else {                                                                         \
             double terms[BLOCK];                                                         \
             EACH(terms[i] = (expression));                                               \
-            if (open && isnan(NAME(sum_rows)(terms, n)))                                 \
+            if (open && NAME(any_nan)(terms, n))                                         \
                 for (ptrdiff_t i = 0; i < n; i++)                                        \
                     if (isnan(terms[i]))                                                 \
                         terms[i] = careful_gradient(in->op, which, g, out, a, b, c, k);  \
@@ -225,7 +231,7 @@ TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
         if (backward) { gradients }                                           \
         else {                                                                \
             EACH(out = value);                                                \
-            if (MAY_BE_OPEN(value) && isnan(NAME(sum_rows)(result, n)))       \
+            if (MAY_BE_OPEN(value) && NAME(any_nan)(result, n))               \
                 for (ptrdiff_t i = 0; i < n; i++)                             \
                     if (isnan(out)) out = careful_value(in->op, a, b, c, k);  \
         }                                                                     \
