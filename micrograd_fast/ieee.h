@@ -26,9 +26,11 @@
 #if defined(_MSC_VER)
 #define MG_INLINE static __forceinline
 #define MG_NOINLINE static __declspec(noinline)
+#define MG_PREFETCH(address) ((void)(address))
 #else
 #define MG_INLINE static inline __attribute__((always_inline))
 #define MG_NOINLINE static __attribute__((noinline))
+#define MG_PREFETCH(address) __builtin_prefetch(address)
 #endif
 
 #if defined(__clang__) && !defined(MG_NO_FLAGS)

@@ -72,6 +72,13 @@ int is_dense(const Table *table, ptrdiff_t columns) {
            (table->rows == 1 || table->row_step == columns * size);
 }
 
+/* Fetch the next block's rows while this one, of n rows, is computed. */
+MG_INLINE void prefetch_next(const Table *table, ptrdiff_t n) {
+    const char *next = table->data + n * table->row_step;
+    const ptrdiff_t rows = table->rows - n < n ? table->rows - n : n;
+    for (ptrdiff_t i = 0; i < rows * table->row_step; i += 64) MG_PREFETCH(next + i);
+}
+
 /* Of a neuron in p->layers, see layers.h. */
 enum { RESULT, START, CONSECUTIVE, WEIGHTS };
 

@@ -69,6 +69,7 @@ TARGET static void NAME(load_rows)(const Table *table, const Block *b, ptrdiff_t
         double *column[FEW];
         for (ptrdiff_t k = 0; k < columns; k++) column[k] = b->values + k * b->stride;
         NAME(part_few)(columns, column, (const double *)table->data, n);
+        prefetch_next(table, n);
         return;
     }
 #define LOAD(i, n, k)                                                                           \
