@@ -83,6 +83,8 @@ MG_INLINE void prefetch_next(const Table *table, ptrdiff_t n) {
 enum { RESULT, START, CONSECUTIVE, WEIGHTS };
 
 enum { FEW = 4 }; /* columns of a table, for which there are loops of their own */
+enum { LOAD, STORE, COMPARE };
+#define IN_TABLE(t, i, k) ((t)->data + (i) * (t)->row_step + (k) * (t)->column_step)
 
 #define ROUNDED_UP(rows) (((rows) + 7) & ~(ptrdiff_t)7)
 

@@ -18,13 +18,13 @@ typedef double NAME(Lanes);
 typedef int64_t NAME(Masks);
 #endif
 
-TARGET MG_INLINE NAME(Lanes) NAME(load)(const double *x) {
+TARGET MG_INLINE NAME(Lanes) NAME(load)(const void *x) {
     NAME(Lanes) out;
     memcpy(&out, x, sizeof out);
     return out;
 }
 
-TARGET MG_INLINE void NAME(store)(double *to, NAME(Lanes) x) { memcpy(to, &x, sizeof x); }
+TARGET MG_INLINE void NAME(store)(void *to, NAME(Lanes) x) { memcpy(to, &x, sizeof x); }
 
 /* x where the mask is -1, 0.0 where it is 0. */
 TARGET MG_INLINE NAME(Lanes) NAME(masked)(NAME(Lanes) x, const int64_t *mask) {
@@ -186,14 +186,12 @@ TARGET MG_NOINLINE void NAME(add_sums_of_inputs)(
     }
 }
 
-#undef SHUFFLE
-
 #define LAYER                                                                    \
     const ptrdiff_t stride = b->stride;                                          \
     double *values = b->values, *shared = b->shared;                             \
     const ptrdiff_t inputs = in->x, neurons = in->count / inputs, size = inputs + WEIGHTS; \
     const int32_t *input = p->layers + in->y, *neuron = input + inputs;          \
-    (void)shared
+    (void)values, (void)shared, (void)stride
 
 /* Of one row, so many neurons; their chains of additions hide how long each addition takes. */
 TARGET MG_INLINE const int32_t *NAME(neurons_of_row)(

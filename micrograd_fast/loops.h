@@ -455,6 +455,7 @@ static const Kernels NAME(kernels) = {
     NAME(sow), NAME(store_gradient),
 };
 
+#undef SHUFFLE
 #undef EACH
 #undef SUM_ROWS
 #undef PASS

@@ -38,90 +38,141 @@ TARGET static void NAME(join_few)(
 
 #undef WITH_FEW
 
-/* n doubles, which may lie at any address; the steps are in bytes. */
-TARGET MG_INLINE void NAME(copy)(
-    char *to, ptrdiff_t to_step, const char *from, ptrdiff_t from_step, ptrdiff_t n) {
-    for (ptrdiff_t i = 0; i < n; i++)
-        memcpy(to + i * to_step, from + i * from_step, sizeof(double));
+/* As many rows as a vector has lanes, each of as many columns. */
+TARGET MG_INLINE void NAME(transpose)(NAME(Lanes) x[LANES]) {
+#define SWAP(apart, low, high)                                  \
+    for (int k = 0; k < LANES; k++)                             \
+        if (!(k & apart)) {                                     \
+            const NAME(Lanes) one = x[k], other = x[k + apart]; \
+            x[k] = SHUFFLE(one, other, LANES_OF low);           \
+            x[k + apart] = SHUFFLE(one, other, LANES_OF high);  \
+        }
+#define LANES_OF(...) __VA_ARGS__
+#if LANES == 8
+    SWAP(1, (0, 8, 2, 10, 4, 12, 6, 14), (1, 9, 3, 11, 5, 13, 7, 15));
+    SWAP(2, (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15));
+    SWAP(4, (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15));
+#elif LANES == 4
+    SWAP(1, (0, 4, 2, 6), (1, 5, 3, 7));
+    SWAP(2, (0, 1, 4, 5), (2, 3, 6, 7));
+#elif LANES == 2
+    SWAP(1, (0, 2), (1, 3));
+#else
+    (void)x;
+#endif
+#undef SWAP
+#undef LANES_OF
 }
 
-/* Call statement(first, rows, k) for each tile of rows, and in it for each column: eight rows at a
-   time, so that what is read and what is written stay in the cache, however many columns. */
-#define EACH_TILE(n, columns, statement)                                      \
-    do {                                                                      \
-        ptrdiff_t first = 0;                                                  \
-        if ((columns) > 1)                                                    \
-            for (; first + 8 <= (n); first += 8)                              \
-                for (ptrdiff_t k = 0; k < (columns); k++) statement(first, 8, k); \
-        for (ptrdiff_t k = 0; k < (columns); k++) statement(first, (n) - first, k); \
-    } while (0)
+/* LOAD here what is there, STORE there what is here, or COMPARE: not 0 where they differ. What is
+   there belongs to the table and may lie at any address, its rows step bytes apart. */
 
-#define IN_TABLE(t, i, k) ((t)->data + (i) * (t)->row_step + (k) * (t)->column_step)
-#define IN_BLOCK(rows, i, k) ((char *)((rows) + (k) * b->stride + (i)))
+/* n rows of one column. */
+TARGET MG_INLINE int64_t NAME(move_column)(
+    const int action, char *there, ptrdiff_t step, double *here, ptrdiff_t n) {
+    int64_t different = 0;
+    for (ptrdiff_t i = 0; i < n; i++, there += step, here++) {
+        int64_t one, other;
+        if (action == LOAD) memcpy(here, there, sizeof *here);
+        else if (action == STORE) memcpy(there, here, sizeof *here);
+        else {
+            memcpy(&one, there, sizeof one), memcpy(&other, here, sizeof other);
+            different |= one ^ other;
+        }
+    }
+    return different;
+}
+
+/* As many rows and columns as a vector has lanes. */
+TARGET MG_INLINE NAME(Masks) NAME(move_tile)(
+    const int action, char *there, ptrdiff_t step, double *here, ptrdiff_t stride) {
+    NAME(Masks) different = {0};
+    NAME(Lanes) x[LANES];
+    for (int k = 0; k < LANES; k++)
+        x[k] = action == STORE ? NAME(load)(here + k * stride) : NAME(load)(there + k * step);
+    NAME(transpose)(x);
+    for (int k = 0; k < LANES; k++)
+        if (action == LOAD) NAME(store)(here + k * stride, x[k]);
+        else if (action == STORE) NAME(store)(there + k * step, x[k]);
+        else {
+            NAME(Masks) one, other;
+            memcpy(&one, &x[k], sizeof one), memcpy(&other, here + k * stride, sizeof other);
+            different |= one ^ other;
+        }
+    return different;
+}
+
+/* All columns. Eight rows at a time, so that what is read and what is written stay in the cache,
+   however many columns there are. */
+TARGET MG_INLINE int NAME(move)(
+    const int action, const Table *table, double *block, ptrdiff_t stride, ptrdiff_t columns,
+    ptrdiff_t n) {
+    const int is_tiled = table->column_step == (ptrdiff_t)sizeof(double);
+    const ptrdiff_t in_tiles = is_tiled ? columns - columns % LANES : 0, step = table->row_step;
+    NAME(Masks) different = {0};
+    int64_t others = 0, lanes[LANES];
+    ptrdiff_t first = 0;
+    for (; first + 8 <= n; first += 8) {
+        for (ptrdiff_t k = 0; k < in_tiles; k += LANES)
+            for (ptrdiff_t i = first; i < first + 8; i += LANES)
+                different |= NAME(move_tile)(
+                    action, IN_TABLE(table, i, k), step, block + k * stride + i, stride);
+        for (ptrdiff_t k = in_tiles; k < columns; k++)
+            others |= NAME(move_column)(
+                action, IN_TABLE(table, first, k), step, block + k * stride + first, 8);
+    }
+    for (ptrdiff_t k = 0; k < columns; k++)
+        others |= NAME(move_column)(
+            action, IN_TABLE(table, first, k), step, block + k * stride + first, n - first);
+    memcpy(lanes, &different, sizeof different);
+    for (int k = 0; k < LANES; k++) others |= lanes[k];
+    return others != 0;
+}
 
 TARGET static void NAME(load_rows)(const Table *table, const Block *b, ptrdiff_t columns) {
-    const ptrdiff_t n = b->rows;
     if (b->stride == 1 && is_dense(table, columns)) {
         memcpy(b->values, table->data, columns * sizeof(double));
-        return;
-    }
-    if (columns <= FEW && is_dense(table, columns)) {
+    } else if (columns <= FEW && is_dense(table, columns)) {
         double *column[FEW];
         for (ptrdiff_t k = 0; k < columns; k++) column[k] = b->values + k * b->stride;
-        NAME(part_few)(columns, column, (const double *)table->data, n);
-        prefetch_next(table, n);
-        return;
+        NAME(part_few)(columns, column, (const double *)table->data, b->rows);
+        prefetch_next(table, b->rows);
+    } else {
+        NAME(move)(LOAD, table, b->values, b->stride, columns, b->rows);
     }
-#define LOAD(i, n, k)                                                                           \
-    NAME(copy)(IN_BLOCK(b->values, i, k), sizeof(double), IN_TABLE(table, i, k), table->row_step, n)
-    EACH_TILE(n, columns, LOAD);
-#undef LOAD
 }
 
 TARGET static int NAME(is_loaded)(const Table *table, const Block *b, ptrdiff_t columns) {
-    uint64_t different = 0;
     if (b->stride == 1 && is_dense(table, columns))
         return !memcmp(table->data, b->values, columns * sizeof(double));
-#define COMPARE(first, n, k)                                                      \
-    for (ptrdiff_t i = first; i < first + n; i++) {                               \
-        uint64_t there, here;                                                     \
-        memcpy(&there, IN_TABLE(table, i, k), sizeof there);                      \
-        memcpy(&here, IN_BLOCK(b->values, i, k), sizeof here);                    \
-        different |= there ^ here;                                                \
-    }
-    EACH_TILE(b->rows, columns, COMPARE);
-#undef COMPARE
-    return different == 0;
+    return !NAME(move)(COMPARE, table, b->values, b->stride, columns, b->rows);
 }
 
 TARGET static void NAME(store_outputs)(
     const Table *table, const Block *b, const int32_t *outputs, ptrdiff_t columns) {
     const ptrdiff_t n = b->rows;
-    if (columns <= FEW && is_dense(table, columns)) {
-        double *column[FEW];
-        int all_vary = 1;
-        for (ptrdiff_t k = 0; k < columns; k++)
-            column[k] = b->values + outputs[k] * b->stride, all_vary &= VARIES(outputs[k]);
-        if (all_vary) {
-            NAME(join_few)(columns, column, (double *)table->data, n);
-            return;
-        }
+    double *column[FEW];
+    int in_few = columns <= FEW && is_dense(table, columns);
+    for (ptrdiff_t k = 0; in_few && k < columns; k++) {
+        column[k] = b->values + outputs[k] * b->stride;
+        in_few = VARIES(outputs[k]);
     }
-#define STORE(i, n, k)                                                                          \
-    do {                                                                                        \
-        const int32_t slot = outputs[k];                                                        \
-        if (VARIES(slot))                                                                       \
-            NAME(copy)(IN_TABLE(table, i, k), table->row_step, IN_BLOCK(b->values, i, slot),    \
-                       sizeof(double), n);                                                      \
-        else                                                                                    \
-            NAME(copy)(IN_TABLE(table, i, k), table->row_step, (char *)(b->shared + ~slot), 0, n); \
-    } while (0)
-    EACH_TILE(n, columns, STORE);
-#undef STORE
+    if (in_few) {
+        NAME(join_few)(columns, column, (double *)table->data, n);
+        return;
+    }
+    for (ptrdiff_t k = 0; k < columns; k++) {
+        const int32_t slot = outputs[k];
+        char *to = IN_TABLE(table, 0, k);
+        if (VARIES(slot))
+            NAME(move_column)(STORE, to, table->row_step, b->values + slot * b->stride, n);
+        else
+            for (ptrdiff_t i = 0; i < n; i++)
+                memcpy(to + i * table->row_step, b->shared + ~slot, sizeof(double));
+    }
 }
 
 TARGET static void NAME(store_gradient)(const Table *table, const Block *b, ptrdiff_t columns) {
-    const ptrdiff_t n = b->rows;
     if (b->stride == 1 && is_dense(table, columns)) {
         memcpy(table->data, b->grads, columns * sizeof(double));
         return;
@@ -130,13 +181,10 @@ TARGET static void NAME(store_gradient)(const Table *table, const Block *b, ptrd
     if (columns <= FEW && is_dense(table, columns)) {
         double *column[FEW];
         for (ptrdiff_t k = 0; k < columns; k++) column[k] = b->grads + k * b->stride;
-        NAME(join_few)(columns, column, (double *)table->data, n);
-        return;
+        NAME(join_few)(columns, column, (double *)table->data, b->rows);
+    } else {
+        NAME(move)(STORE, table, b->grads, b->stride, columns, b->rows);
     }
-#define STORE(i, n, k)                                                                          \
-    NAME(copy)(IN_TABLE(table, i, k), table->row_step, IN_BLOCK(b->grads, i, k), sizeof(double), n)
-    EACH_TILE(n, columns, STORE);
-#undef STORE
 }
 
 TARGET static void NAME(sow)(
@@ -148,7 +196,7 @@ TARGET static void NAME(sow)(
     for (ptrdiff_t k = 0; k < columns; k++) {
         const int32_t slot = outputs[k];
         if (seeds)
-            NAME(copy)((char *)given, sizeof(double), IN_TABLE(seeds, 0, k), seeds->row_step, n);
+            NAME(move_column)(LOAD, IN_TABLE(seeds, 0, k), seeds->row_step, given, n);
         if (VARIES(slot)) {
             double *grad = b->grads + slot * b->stride;
             const double *from = sum_so_far(b, slot, grad);
@@ -159,6 +207,3 @@ TARGET static void NAME(sow)(
     }
 }
 
-#undef EACH_TILE
-#undef IN_TABLE
-#undef IN_BLOCK

@@ -218,20 +218,35 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.parametrize("columns", [2, 3, 4, 5, 19])
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=list(LAYOUTS))
-def test_rows_and_seeds_may_lie_in_memory_in_any_way(mg, layout):
+def test_rows_and_seeds_may_lie_in_memory_in_any_way(mg, layout, columns):
     def run(lie):
-        model = mg.MLP(2, [3, 2], activation="tanh")
+        model = mg.MLP(columns, [3, columns], activation="tanh")
         for i, p in enumerate(model.parameters()):
             p.data = math.sin(i)
-        x = [mg.Value(0.0), mg.Value(0.0)]
+        x = [mg.Value(0.0) for _ in range(columns)]
         tape = mg.Tape(model(x), x)
         found = []
-        for rows, seed in ((rows_of(131, 2), rows_of(131, 2, 1)), (rows_of(1, 2)[0], np.ones(2))):
+        many, one = (rows_of(131, columns), rows_of(131, columns, 1)), rows_of(2, columns)
+        for rows, seed in (many, one):
             found += [tape.forward(lie(rows)), tape.backward(lie(seed)) or tape.input_grad]
         return [bits_of(x) for x in found] + [bits(p.grad) for p in model.parameters()]
 
     assert run(layout) == run(np.copy)
+
+
+def test_backward_reads_every_number_again(mg):
+    for shape in [(3,), (9, 2), (19, 11)]:
+        x = [mg.Value(0.0) for _ in range(shape[-1])]
+        tape = mg.Tape(mg.dot(x, x), x)
+        rows = np.ones(shape)
+        for place in np.ndindex(shape):
+            tape.forward(rows)
+            rows[place] = 3.0
+            tape.backward()
+            assert (tape.input_grad == 2 * rows).all()
+            rows[place] = 1.0
 
 
 def test_rows_that_share_their_memory_are_read_as_they_look(mg):
