@@ -35,7 +35,7 @@ def tape(mg):
 
     def forward():
         losses = recorded.forward(rows)
-        return float(losses @ share), partial(recorded.backward, share)
+        return float(losses.dot(share)), partial(recorded.backward, share)
 
     step = partial(by_optimizer(mg.SGD(params, lr=RATE), forward), RATE)
     return training(step, lambda: [p.data for p in params], note="recorded once")

@@ -124,7 +124,7 @@ def tape(mg, activation):
 
     def forward():
         losses = recorded.forward(points)
-        return float(losses @ share), partial(recorded.backward, share)
+        return float(losses.dot(share)), partial(recorded.backward, share)
 
     step = by_optimizer(mg.SGD(params, lr=1.0), forward)
     return task(step, lambda: [p.data for p in params], note="recorded once")
