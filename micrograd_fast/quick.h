@@ -230,14 +230,22 @@ MG_INLINE double NAME(quick_pow)(double x, double y) {
     return power * NAME(choice)((x < 0) & !even, -1.0, 1.0);
 }
 
-/* x^3, from x^2 with its error: off by 3 u^2, 2^-104.4 (2^-104.6), as both errors are at most u and two
-   are rounded. nearest_within may round 2u off by 2 u^2. */
+/* x^3, from x^2 with its error. With FMA: the error times x is off by 2u of itself, so x^3 lies between what
+   2^-50 of it more and less lead to, and each of these is rounded once. Without: x^3 is off by 3 u^2,
+   2^-104.4 (2^-104.6), as both errors are at most u and two are rounded. As in nearest_within, rounding
+   2u may be off by 2 u^2. */
 MG_INLINE double NAME(quick_cube)(double x) {
-    const double square = x * x, cube = square * x;
-    const double error = NAME(product_error)(x, x, square) * x + NAME(product_error)(square, x, cube);
-    const PAIR y = {cube, error};
-    const double size = fabs(cube);
-    return NAME(nearest_within)(y, size * 0x1p-102, (size > 0x1p-900) & (size < 0x1p1000));
+    const double square = x * x, error = NAME(product_error)(x, x, square);
+    const int in_range = (square > 0x1p-600) & (square < 0x1p600); /* so is the error times x */
+#ifdef HAS_FMA
+    const double above = FMA(square, x, error * (x * (1.0 + 0x1p-50)));
+    const double below = FMA(square, x, error * (x * (1.0 - 0x1p-50)));
+#else
+    const double cube = square * x, bound = fabs(cube) * 0x1p-102;
+    const double lo = error * x + NAME(product_error)(square, x, cube);
+    const double above = cube + (lo + bound), below = cube + (lo - bound);
+#endif
+    return (above == below) & in_range ? above : NAN;
 }
 
 /* x^-2, from x^2 with its error: as a quotient of pairs, whose a is 1, off by 21u^2, 2^-101.6 (2^-103.8).
