@@ -18,36 +18,33 @@ cdef class Passes(Native):
         self._inputs = self._parameters = ()
 
     cdef int run_backward(self, object seed, object input_grad) except -1:
-        cdef Py_buffer view, seed_view
-        cdef bint many
+        cdef Array* array
+        cdef Table table, seeds
+        cdef bint many = self.many
         if self.rows is None:
             raise ValueError("backward needs a forward before it")
         if seed is not None:
-            seed = real_array(seed, "seed")  # may run Python, so before the buffer of rows is held
-        PyObject_GetBuffer(self.rows, &view, PyBUF_STRIDED_RO | PyBUF_FORMAT)
-        try:
-            if not holds_doubles(&view):
-                raise ValueError(f"rows had the dtype float64 in forward, now {self.rows.dtype}")
-            many = self.many
-            if (
-                view.ndim != 1 + many
-                or view.shape[view.ndim - 1] != self.input_count
-                or many and view.shape[0] != self.row_count
-            ):
-                before = (self.row_count, self.input_count)[0 if many else 1 :]
-                raise ValueError(f"rows had the shape {before} in forward, now {self.rows.shape}")
-            if seed is None:
-                return self.differentiate(&view, NULL, input_grad)
+            seed = real_array(seed, "seed")  # may run Python, so before the rows are looked at
+        rows = self.rows
+        array = array_of(rows)
+        if not holds_doubles(array):
+            raise ValueError(f"rows had the dtype float64 in forward, now {rows.dtype}")
+        if (
+            array.ndim != 1 + many
+            or array.shape[many] != self.input_count
+            or many and array.shape[0] != self.row_count
+        ):
+            before = (self.row_count, self.input_count)[0 if many else 1 :]
+            raise ValueError(f"rows had the shape {before} in forward, now {rows.shape}")
+        table = table_of(array, many, True)
+        if seed is None:
+            return self.differentiate(&table, NULL, input_grad)
+        array = array_of(seed)
+        if not has_shape(array, self.row_count, many, self.output_count, not self.single):
             shape = self.output_shape(self.row_count)
-            if seed.shape != shape:
-                raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
-            PyObject_GetBuffer(seed, &seed_view, PyBUF_STRIDED_RO)
-            try:
-                return self.differentiate(&view, &seed_view, input_grad)
-            finally:
-                PyBuffer_Release(&seed_view)
-        finally:
-            PyBuffer_Release(&view)
+            raise ValueError(f"seed must have the shape {shape}, got {seed.shape}")
+        seeds = table_of(array, many, not self.single)
+        return self.differentiate(&table, &seeds, input_grad)
 
     cdef tuple output_shape(self, Py_ssize_t rows):
         lead = (rows,) if self.many else ()
@@ -65,27 +62,20 @@ cdef class Passes(Native):
         self.busy = True
         return 0
 
-    cdef object evaluate(self, object rows, Py_buffer* rows_view, object out):
+    cdef object evaluate(self, object rows, Table* table, bint many, object out):
         """What forward returns."""
-        cdef bint many = rows_view.ndim == 2
-        cdef Table table = table_of(rows_view, many, True)
         cdef Table results
-        cdef Py_buffer view
         cdef double result
         if out is None and self.single and not many:
             results.data, results.row_step, results.column_step = <char*>&result, 0, 0
-            self.evaluate_table(rows, &table, &results, many)
+            self.evaluate_table(rows, table, &results, many)
             return result
         if out is None:
-            out = get_empty(&view, table.rows, many, self.output_count, not self.single)
+            out = get_empty(&results, table.rows, many, self.output_count, not self.single)
         else:
-            get_result(&view, out, "out", table.rows, many, self.output_count, not self.single)
-        try:
-            check_apart(&view, "out", rows_view, "rows")
-            results = table_of(&view, many, not self.single)
-            self.evaluate_table(rows, &table, &results, many)
-        finally:
-            PyBuffer_Release(&view)
+            get_result(&results, out, "out", table.rows, many, self.output_count, not self.single)
+        check_apart(&results, self.output_count, "out", table, self.input_count, "rows")
+        self.evaluate_table(rows, table, &results, many)
         return out
 
     cdef int evaluate_table(
@@ -121,30 +111,21 @@ cdef class Passes(Native):
         self.rows = rows
         return 0
 
-    cdef int differentiate(
-        self, Py_buffer* rows_view, Py_buffer* seed_view, object input_grad
-    ) except -1:
+    cdef int differentiate(self, Table* table, Table* seeds, object input_grad) except -1:
         """What backward does."""
-        cdef Table table = table_of(rows_view, self.many, True)
-        cdef Table gradient, seeds
-        cdef Py_buffer view
+        cdef Table gradient
         if input_grad is None:
-            input_grad = get_empty(&view, table.rows, self.many, self.input_count, True)
+            input_grad = get_empty(&gradient, table.rows, self.many, self.input_count, True)
         else:
             get_result(
-                &view, input_grad, "input_grad", table.rows, self.many, self.input_count, True
+                &gradient, input_grad, "input_grad", table.rows, self.many, self.input_count, True
             )
-        try:
-            check_apart(&view, "input_grad", rows_view, "rows")
-            gradient = table_of(&view, self.many, True)
-            if seed_view == NULL:
-                self.differentiate_table(&table, NULL, &gradient)
-            else:
-                check_apart(&view, "input_grad", seed_view, "seed")
-                seeds = table_of(seed_view, self.many, not self.single)
-                self.differentiate_table(&table, &seeds, &gradient)
-        finally:
-            PyBuffer_Release(&view)
+        check_apart(&gradient, self.input_count, "input_grad", table, self.input_count, "rows")
+        if seeds != NULL:
+            check_apart(
+                &gradient, self.input_count, "input_grad", seeds, self.output_count, "seed"
+            )
+        self.differentiate_table(table, seeds, &gradient)
         self.gradient = input_grad
         return 0
 

@@ -1,17 +1,68 @@
 # Rows: arrays from and for a user.
 
+cdef extern from *:
+    """
+    /* What an array of NumPy begins with. NumPy cannot change it: it is in every extension that was
+       built with its headers. A buffer says the same, but takes longer than a small Tape. */
+    typedef struct {
+        PyObject_HEAD
+        char *data;
+        int ndim;
+        Py_ssize_t *shape, *strides;
+        PyObject *base, *dtype;
+        int flags;
+    } mg_array;
+    """
+    ctypedef struct Array "mg_array":
+        char* data
+        int ndim
+        Py_ssize_t* shape
+        Py_ssize_t* strides
+        PyObject* dtype
+        int flags
+
+cdef enum:
+    IN_C_ORDER = 1
+    WRITABLE = 0x400
+
 cdef object ndarray = None  # numpy.ndarray, once it is needed
 cdef object empty = None
 cdef object float64 = None
 
+cdef int find_numpy() except -1:
+    """What is needed of it, and whether its arrays begin as said."""
+    global ndarray, empty, float64
+    import numpy as np
+
+    x = np.zeros((3, 4))[::2]
+    cdef Array* array = <Array*>x
+    if (
+        type(x).__basicsize__ < <Py_ssize_t>sizeof(Array)
+        or array.ndim != x.ndim
+        or array.flags != x.flags.num
+        or array.dtype != <PyObject*>x.dtype
+        or <size_t>array.data != x.__array_interface__["data"][0]
+        or (array.shape[0], array.shape[1]) != x.shape
+        or (array.strides[0], array.strides[1]) != x.strides
+    ):
+        raise ImportError("this NumPy lays out arrays in another way than versions 1 and 2")
+    ndarray, empty, float64 = type(x), np.empty, np.dtype(np.float64)
+    return 0
+
+cdef Array* array_of(object x) except NULL:
+    """What is known to be one of NumPy's own."""
+    if type(x) is not ndarray:
+        raise ValueError("a function of NumPy was replaced by what makes no arrays")
+    return <Array*>x
+
+cdef inline bint holds_doubles(Array* array):
+    return array.dtype == <PyObject*>float64 or <object>array.dtype == float64
+
 cdef object real_array(object x, str what):
     """x as an array of float64."""
-    global ndarray, empty, float64
     if ndarray is None:
-        import numpy as np
-
-        ndarray, empty, float64 = np.ndarray, np.empty, np.dtype(np.float64)
-    if type(x) is ndarray and x.dtype is float64:
+        find_numpy()
+    if type(x) is ndarray and (<Array*>x).dtype == <PyObject*>float64:
         return x
     import numpy as np
 
@@ -20,88 +71,74 @@ cdef object real_array(object x, str what):
         raise TypeError(f"{what} must be an array of real numbers, got dtype {x.dtype}")
     return x.astype(np.float64, copy=False)
 
-cdef bint holds_doubles(Py_buffer* view) noexcept:
-    """In the order of this machine's bytes, at any address."""
-    cdef const char* format = view.format
-    return strcmp(format + (format[0] in b"=^@"), b"d") == 0
-
-cdef object get_empty(
-    Py_buffer* view, Py_ssize_t rows, bint many, Py_ssize_t columns, bint wide
-):
-    """A new array with a dimension for rows, for columns, for both or for none, and its buffer."""
+cdef object get_empty(Table* table, Py_ssize_t rows, bint many, Py_ssize_t columns, bint wide):
+    """A new array with a dimension for rows, for columns, for both or for none, as a table."""
     cdef tuple shape = (rows,) if many else ()
     out = empty((*shape, columns) if wide else shape)
-    PyObject_GetBuffer(out, view, PyBUF_STRIDED)
-    if view.itemsize != sizeof(double) or not has_shape(view, rows, many, columns, wide):
-        PyBuffer_Release(view)
+    cdef Array* array = array_of(out)
+    if not holds_doubles(array) or not has_shape(array, rows, many, columns, wide):
         raise ValueError("numpy.empty was replaced by what makes other arrays")
+    table[0] = table_of(array, many, wide)
     return out
 
 cdef bint has_shape(
-    Py_buffer* view, Py_ssize_t rows, bint many, Py_ssize_t columns, bint wide
+    Array* array, Py_ssize_t rows, bint many, Py_ssize_t columns, bint wide
 ) noexcept:
     return (
-        view.ndim == many + wide
-        and (not many or view.shape[0] == rows)
-        and (not wide or view.shape[view.ndim - 1] == columns)
+        array.ndim == many + wide
+        and (not many or array.shape[0] == rows)
+        and (not wide or array.shape[array.ndim - 1] == columns)
     )
 
 cdef int get_result(
-    Py_buffer* view, object x, str what,
+    Table* table, object x, str what,
     Py_ssize_t rows, bint many, Py_ssize_t columns, bint wide,
 ) except -1:
-    """The buffer of a user's array for results, of the shape that get_empty gives."""
-    if not isinstance(x, ndarray):
-        raise TypeError(f"{what} must be an array of NumPy, not '{type_name(x)}'")
-    if type(x) is not ndarray:  # a subclass may say other things of itself
+    """A user's array for results, of the shape that get_empty gives, as a table."""
+    if type(x) is not ndarray:
+        if not isinstance(x, ndarray):
+            raise TypeError(f"{what} must be an array of NumPy, not '{type_name(x)}'")
         import numpy as np
 
-        x = np.asarray(x)
-    if x.dtype is not float64 and x.dtype != float64:
+        x = np.asarray(x)  # a subclass may say other things of itself
+    cdef Array* array = array_of(x)
+    if not holds_doubles(array):
         raise TypeError(f"{what} must have the dtype float64, got {x.dtype}")
-    PyObject_GetBuffer(x, view, PyBUF_STRIDED_RO)
-    try:
-        if view.itemsize != sizeof(double) or not has_shape(view, rows, many, columns, wide):
-            shape = ((rows,) if many else ()) + ((columns,) if wide else ())
-            raise ValueError(f"{what} must have the shape {shape}, got {x.shape}")
-        if not PyBuffer_IsContiguous(view, b"C"):
-            raise ValueError(
-                f"{what} must be in C order without gaps, got strides of {x.strides} bytes: "
-                "numpy.empty makes such an array"
-            )
-        if view.readonly:
-            raise ValueError(
-                f"{what} must be writable, got a read-only array: a copy of it would do"
-            )
-    except BaseException:
-        PyBuffer_Release(view)
-        raise
+    if not has_shape(array, rows, many, columns, wide):
+        shape = ((rows,) if many else ()) + ((columns,) if wide else ())
+        raise ValueError(f"{what} must have the shape {shape}, got {x.shape}")
+    if not array.flags & IN_C_ORDER:
+        raise ValueError(
+            f"{what} must be in C order without gaps, got strides of {x.strides} bytes: "
+            "numpy.empty makes such an array"
+        )
+    if not array.flags & WRITABLE or array.flags < 0:  # or with a warning
+        raise ValueError(
+            f"{what} must be writable, got a read-only array: a copy of it would do"
+        )
+    table[0] = table_of(array, many, wide)
     return 0
 
-cdef int check_apart(Py_buffer* result, str what, Py_buffer* read, str name) except -1:
+cdef int check_apart(
+    Table* result, Py_ssize_t width, str what, Table* read, Py_ssize_t columns, str name
+) except -1:
     """Whether results may go into an array while another is read."""
-    cdef char* first = <char*>read.buf
-    cdef char* end = first + read.itemsize
-    cdef Py_ssize_t i, reach
-    if read.len == 0 or result.len == 0:
-        return 0
-    for i in range(read.ndim):
-        reach = (read.shape[i] - 1) * read.strides[i]
-        if reach < 0:
-            first += reach
-        else:
-            end += reach
-    if first < <char*>result.buf + result.len and <char*>result.buf < end:
+    cdef char* end = result.data + result.rows * width * <Py_ssize_t>sizeof(double)
+    cdef Py_ssize_t down = (read.rows - 1) * read.row_step
+    cdef Py_ssize_t right = (columns - 1) * read.column_step
+    cdef char* lowest = read.data + min(down, 0) + min(right, 0)
+    cdef char* highest = read.data + max(down, 0) + max(right, 0)
+    if read.rows and width and columns and lowest < end and result.data < highest + sizeof(double):
         raise ValueError(f"{what} must not overlap {name} in memory: a copy of it would do")
     return 0
 
-cdef Table table_of(Py_buffer* view, bint many, bint wide) noexcept:
+cdef Table table_of(Array* array, bint many, bint wide) noexcept:
     """An array of rows as a table, whether or not it has a dimension for rows or for columns."""
     cdef Table out
-    out.data = <char*>view.buf
-    out.rows = view.shape[0] if many else 1
-    out.row_step = view.strides[0] if many else 0
-    out.column_step = view.strides[view.ndim - 1] if wide else 0
+    out.data = array.data
+    out.rows = array.shape[0] if many else 1
+    out.row_step = array.strides[0] if many else 0
+    out.column_step = array.strides[array.ndim - 1] if wide else 0
     return out
 
 cdef inline Table rows_from(Table* table, Py_ssize_t start) noexcept nogil:

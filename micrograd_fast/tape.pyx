@@ -6,10 +6,6 @@ import warnings
 from array import array
 
 cimport cython
-from cpython.buffer cimport (
-    PyBUF_FORMAT, PyBUF_STRIDED, PyBUF_STRIDED_RO, PyBuffer_IsContiguous, PyBuffer_Release,
-    PyObject_GetBuffer,
-)
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
@@ -17,7 +13,7 @@ from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.math cimport fabs, frexp, isinf
 from libc.stdint cimport INT32_MAX, int32_t
-from libc.string cimport memcpy, memset, strcmp
+from libc.string cimport memcpy, memset
 from libc.time cimport CLOCKS_PER_SEC, clock, clock_t
 
 from micrograd_ref import tape as reference
@@ -115,24 +111,23 @@ cdef class Tape(Passes):
         TypeError for another dtype; RuntimeError if another thread is using the Tape.
         Cost: one pass over the instructions per block of rows; no Python objects are made.
         """
-        cdef Py_buffer view
-        cdef bint fits
+        cdef Array* array
+        cdef Table table
+        cdef bint many
         rows = real_array(rows, "rows")
-        PyObject_GetBuffer(rows, &view, PyBUF_STRIDED_RO)
+        array = array_of(rows)
+        many = array.ndim == 2
+        if not (1 <= array.ndim <= 2 and array.shape[many] == len(self._inputs)):
+            raise ValueError(
+                f"rows must have the shape (n, {len(self._inputs)}) or ({len(self._inputs)},), "
+                f"got {rows.shape}"
+            )
+        table = table_of(array, many, True)
+        self.acquire()
         try:
-            fits = 1 <= view.ndim <= 2 and view.shape[view.ndim - 1] == len(self._inputs)
-            if not fits:
-                raise ValueError(
-                    f"rows must have the shape (n, {len(self._inputs)}) or ({len(self._inputs)},), "
-                    f"got {rows.shape}"
-                )
-            self.acquire()
-            try:
-                return self.evaluate(rows, &view, out)
-            finally:
-                self.busy = False
+            return self.evaluate(rows, &table, many, out)
         finally:
-            PyBuffer_Release(&view)
+            self.busy = False
 
     def backward(self, seed=None, input_grad=None):
         """Differentiate the rows of the last forward.

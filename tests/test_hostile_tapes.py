@@ -291,6 +291,32 @@ def test_rows_read_as_another_dtype_before_backward_are_refused(mg, dtype):
         tape.backward()
 
 
+def test_arrays_that_are_laid_out_in_another_way_are_refused():
+    assert (
+        printed(
+            micrograd_fast,
+            """
+            import numpy as np
+
+            class Other:
+                def __getitem__(self, key):
+                    return self
+
+            x, zeros = mg.Value(0.0), np.zeros
+            tape = mg.Tape(x * x, [x])
+            np.zeros = lambda shape: Other()
+            try:
+                tape.forward([3.0])
+            except ImportError as error:
+                print(error)
+            np.zeros = zeros
+            print(tape.forward([3.0]))
+            """,
+        )
+        == "this NumPy lays out arrays in another way than versions 1 and 2\n9.0\n"
+    )
+
+
 def test_what_a_tape_returns_is_its_callers(mg):
     x = mg.Value(0.0)
     for outputs in (x * 2, [x * 2, x]):
