@@ -33,7 +33,7 @@ def with_power(formula: str, k: float) -> str:
             1.0: "a",
             2.0: "(a * a)",
             3.0: "mg_cube(a)",
-            -1.0: "mg_divide(1.0, a)",
+            -1.0: "(1.0 / a)",
             -2.0: "mg_inverse_square(a)",
         }
         return named.get(exponent, f"mg_pow(a, {number(exponent)})")

@@ -72,9 +72,10 @@ def table() -> dict[str, Row]:
             gradients = [expression for _, (expression,) in calls(",".join(steps), "TO_[ABC]")]
             if len(gradients) != int(arity):
                 raise ValueError(f"{name} has {arity} operands and {len(gradients)} gradients")
-            # Nobody reads the flag that a guarded root leaves alone, and where the guard stands
-            # behind a sum that may be nan, GCC 16 takes the terms for negative.
-            rows[name.strip('"')] = Row(value.replace("mg_sqrt(", "sqrt("), tuple(gradients))
+            # Nobody reads the flags that guarded roots and divisions leave alone, and where the
+            # guard stands behind a sum that may be nan, GCC 16 takes the terms for negative.
+            plain = value.replace("mg_sqrt(", "sqrt(").replace("mg_divide(a, b)", "a / b")
+            rows[name.strip('"')] = Row(plain, tuple(gradients))
     return rows
 
 
