@@ -60,6 +60,7 @@ cdef enum Flag:
     CONSTANT = 4  # made from a number operand
     BLANK = 8  # made by __new__, still without __init__
     COMPARED = 16  # with < <= > >=, of which a Tape warns
+    VARYING = 32  # an input, while a Tape numbers the nodes
 
 cdef union Second:
     PyObject* operand  # of a binary operation, owned

@@ -5,11 +5,11 @@ cdef class Fusion(Recording):
     cdef void fuse(self) noexcept:
         cdef int32_t end, plus, length
         for end in range(self.count - 1, -1, -1):
-            if self.nodes[end].op != ADD or self.nodes[end].chain != NONE:
+            if self.nodes[end].op != ADD or self.nodes[end].place.chain != NONE:
                 continue
             plus, length = end, 0
             while True:
-                self.nodes[plus].chain = end
+                self.nodes[plus].place.chain = end
                 self.pluses[length] = plus
                 length += 1
                 self.claim_product(self.nodes[plus].y, plus, end)
@@ -20,14 +20,14 @@ cdef class Fusion(Recording):
             self.fuse_chain(length)
 
     cdef inline bint is_private(self, int32_t i, int32_t op) noexcept:
-        return self.nodes[i].op == op and self.nodes[i].uses == 1 and not self.nodes[i].output
+        return self.nodes[i].op == op and self.nodes[i].uses == 1
 
     cdef inline bint is_product(self, int32_t i, int32_t plus) noexcept:
         return self.is_private(i, MUL) and self.nodes[i].varying == self.nodes[plus].varying
 
     cdef inline void claim_product(self, int32_t i, int32_t plus, int32_t end) noexcept:
         if self.is_product(i, plus):
-            self.nodes[i].chain = end
+            self.nodes[i].place.chain = end
 
     cdef void fuse_chain(self, int32_t length) noexcept:
         """Replace the chain in pluses, piece by piece."""
@@ -52,7 +52,7 @@ cdef class Fusion(Recording):
         """A term of a +: a product with its operands if it may be, else a value times one."""
         cdef Term out
         cdef Node* node = self.nodes + i
-        cdef int32_t chain = self.nodes[plus].chain
+        cdef int32_t chain = self.nodes[plus].place.chain
         if self.is_product(i, plus):
             out.product, out.x, out.y = i, node.x, node.y
             out.before = min(self.outside(node.next_x, chain), self.outside(node.next_y, chain))
@@ -63,7 +63,7 @@ cdef class Fusion(Recording):
         return out
 
     cdef inline int32_t outside(self, int32_t user, int32_t chain) noexcept:
-        return NONE if user == NONE or self.nodes[user].chain == chain else user
+        return NONE if user == NONE or self.nodes[user].place.chain == chain else user
 
     cdef void emit(self, int32_t first, int32_t stop, int32_t terms) noexcept:
         """Put one instruction in the place of pluses[first:stop], if that is shorter."""
@@ -71,12 +71,12 @@ cdef class Fusion(Recording):
         cdef Node* node = self.nodes + self.pluses[first]
         for i in range(terms):
             if self.terms[i].product != NONE:
-                self.nodes[self.terms[i].product].fused = True
+                self.nodes[self.terms[i].product].op = FUSED
                 products += 1
         if products == 0 and terms == 2:
             return
         for i in range(first + 1, stop):
-            self.nodes[self.pluses[i]].fused = True
+            self.nodes[self.pluses[i]].op = FUSED
         node.y = <int32_t>self.item_count
         if products == 0:
             node.op = SUM
@@ -93,4 +93,4 @@ cdef class Fusion(Recording):
             for i in range(1, terms):
                 self.put(self.terms[i].x)
                 self.put(self.terms[i].y)
-        node.count = <int32_t>self.item_count - node.y
+        node.x = <int32_t>self.item_count - node.y

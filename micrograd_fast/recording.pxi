@@ -1,16 +1,18 @@
 # Recording. A node is known by its number in topological order.
 
+cdef union Place:
+    int32_t next_user  # in link: the first of the later nodes that use it
+    int32_t chain  # in fuse: the last + of the chain that it is inside, NONE outside
+    int32_t slot  # in write
+
 cdef struct Node:
-    int32_t x, y  # the operands; y of those with a block: where in items all of them stand
-    int32_t count  # of operands
+    int32_t x, y  # the operands; for a block: how many there are, and where in items they stand
     int32_t next_x, next_y  # the next node that uses x or y
-    int32_t chain  # the last + of the chain that it is inside, NONE outside
-    int32_t slot
+    Place place
     unsigned char op
-    unsigned char uses  # 0, 1, or 2 for more
+    unsigned char flags  # the Value's
+    unsigned char uses  # 0, 1, or 2 for more, and for an output
     unsigned char varying
-    unsigned char output
-    unsigned char fused  # into another node
 
 cdef struct Term:
     int32_t product  # the node that it is, NONE for a plain value
@@ -19,6 +21,7 @@ cdef struct Term:
 
 cdef enum:
     NONE = 0x7FFFFFFF
+    FUSED = END  # the op of what became a part of another node
 
 
 @cython.internal
@@ -30,6 +33,7 @@ cdef class Recording:
     cdef int32_t count  # of nodes; the constants -0.0 and 1.0 come after them
     cdef int32_t* items  # operands of nodes with a block
     cdef Py_ssize_t item_count
+    cdef int32_t* inputs  # their numbers, as of
     cdef int32_t* outputs
     cdef int32_t* pluses  # of the chain at hand, last first
     cdef Term* terms  # of the piece at hand
@@ -41,12 +45,14 @@ cdef class Recording:
         stack_free(&self.order)
         PyMem_Free(self.nodes)
         PyMem_Free(self.items)
+        PyMem_Free(self.inputs)
         PyMem_Free(self.outputs)
         PyMem_Free(self.pluses)
         PyMem_Free(self.terms)
 
     cdef int read(self, tuple outputs, tuple inputs) except -1:
-        cdef Value x, node
+        cdef Value x
+        cdef PyObject* node
         cdef Value custom = None
         cdef Py_ssize_t i, results = -1, missing = -1, listed = 0
         cdef bint repeated = len({id(x) for x in inputs}) != len(inputs)
@@ -59,12 +65,12 @@ cdef class Recording:
                 results, missing = -1, i
         # The flags go before Python can run again, which making an error may let it.
         for i in range(<Py_ssize_t>self.order.size):
-            node = <Value>self.order.items[i]
-            node.flags = node.flags & ~VISITED
-            if has_block(node.op):
-                listed += node.count
-            if (node.op == CUSTOM or node.op == LOCAL) and custom is None:
-                custom = node
+            node = self.order.items[i]
+            (<Value>node).flags = (<Value>node).flags & ~VISITED
+            if has_block((<Value>node).op):
+                listed += (<Value>node).count
+                if ((<Value>node).op == CUSTOM or (<Value>node).op == LOCAL) and custom is None:
+                    custom = <Value>node
         if repeated:
             raise ValueError("a Tape expects each input once, got one twice")
         if results >= 0:
@@ -87,80 +93,75 @@ cdef class Recording:
         return 0
 
     cdef int number(self, tuple outputs, tuple inputs, Py_ssize_t listed) except -1:
-        """Fill nodes. While this runs, the grad of a node holds its number."""
-        cdef Py_ssize_t n = self.order.size, i, k
-        cdef PyObject** graph = self.order.items
-        cdef PyObject** operand
-        cdef Node* node
-        cdef Value x
-        self.nodes = <Node*>PyMem_Calloc(n + 2, sizeof(Node))
-        if self.nodes == NULL:
-            raise MemoryError
+        """Fill nodes. While this runs, the count of a Value holds its number."""
+        cdef Py_ssize_t n = self.order.size, i
+        self.nodes = <Node*>memory((n + 2) * sizeof(Node))
         # Fusing turns at most n nodes with two operands each into lists: pairs and a start.
         self.items = <int32_t*>memory((listed + 5 * n) * sizeof(int32_t))
+        self.inputs = <int32_t*>memory(len(inputs) * sizeof(int32_t))
         self.outputs = <int32_t*>memory(len(outputs) * sizeof(int32_t))
         self.pluses = <int32_t*>memory(n * sizeof(int32_t))
         self.terms = <Term*>memory((n + 1) * sizeof(Term))
-        cdef double* grads = <double*>memory(n * sizeof(double))
         self.count = <int32_t>n
-        for i in range(n):
-            grads[i] = (<Value>graph[i])._grad
-            (<Value>graph[i])._grad = i
-            node = self.nodes + i
-            node.op = (<Value>graph[i]).op
-            node.count = <int32_t>(<Value>graph[i]).count
-            node.chain = NONE
-            operand = operands(<Value>graph[i])
-            if has_block(node.op):
-                node.y = <int32_t>self.item_count
-                for k in range(node.count):
-                    self.items[self.item_count] = <int32_t>(<Value>operand[k])._grad
-                    self.item_count += 1
-            else:
-                if node.count > 0:
-                    node.x = <int32_t>(<Value>operand[0])._grad
-                if node.count > 1:
-                    node.y = <int32_t>(<Value>operand[1])._grad
-        for i in range(len(outputs)):
-            self.outputs[i] = <int32_t>(<Value>outputs[i])._grad
-            self.nodes[self.outputs[i]].output = True
+        memset(self.nodes + n, 0, 2 * sizeof(Node))
         for i in range(len(inputs)):
-            node = self.nodes + <int32_t>(<Value>inputs[i])._grad
-            node.varying = True
-            node.slot = <int32_t>i
+            (<Value>inputs[i]).flags = (<Value>inputs[i]).flags | VARYING
         for i in range(n):
-            (<Value>graph[i])._grad = grads[i]
-        PyMem_Free(grads)
+            self.fill(self.nodes + i, self.order.items[i])
+            (<Value>self.order.items[i]).count = <unsigned int>i
+        for i in range(len(inputs)):
+            self.inputs[i] = <int32_t>(<Value>inputs[i]).count
+            (<Value>inputs[i]).flags = (<Value>inputs[i]).flags & ~VARYING
+        for i in range(len(outputs)):
+            self.outputs[i] = <int32_t>(<Value>outputs[i]).count
+            self.nodes[self.outputs[i]].uses = 2
+        for i in range(n - 1, -1, -1):
+            (<Value>self.order.items[i]).count = self.link(<int32_t>i)
         return 0
 
-    cdef int link(self) except -1:
-        """Fill in what varies, and who uses what."""
-        cdef int32_t* next_user = <int32_t*>memory(self.count * sizeof(int32_t))
-        cdef Node* node
-        cdef int32_t i, k, x
-        for i in range(self.count):
-            node = self.nodes + i
-            next_user[i] = NONE
-            for k in range(node.count):
-                x = self.operand(node, k)
-                node.varying |= self.nodes[x].varying
-                self.nodes[x].uses = 1 if self.nodes[x].uses == 0 else 2
-        for i in range(self.count - 1, -1, -1):
-            node = self.nodes + i
-            if node.op == ADD or node.op == MUL:
-                node.next_x, node.next_y = next_user[node.x], next_user[node.y]
-            for k in range(node.count):
-                next_user[self.operand(node, k)] = i
-        PyMem_Free(next_user)
-        return 0
+    cdef inline void fill(self, Node* node, PyObject* x) noexcept:
+        """Fill in what is known from a Value, whose operands have their numbers."""
+        cdef int32_t count = <int32_t>(<Value>x).count, k
+        node.op, node.flags, node.uses = (<Value>x).op, (<Value>x).flags, 0
+        node.varying = node.flags & VARYING != 0
+        node.place.next_user = NONE
+        if has_block(node.op):
+            node.x, node.y = count, <int32_t>self.item_count
+            for k in range(count):
+                self.put(self.used(node, (<Value>x).second.block[k]))
+        else:
+            node.x = self.used(node, (<Value>x).first) if count > 0 else self.count
+            node.y = self.used(node, (<Value>x).second.operand) if count > 1 else self.count
+
+    cdef inline int32_t used(self, Node* user, PyObject* operand) noexcept:
+        """Note that a node uses an operand; its number."""
+        cdef int32_t number = <int32_t>(<Value>operand).count
+        cdef Node* node = self.nodes + number
+        node.uses = 1 if node.uses == 0 else 2
+        user.varying |= node.varying
+        return number
+
+    cdef inline unsigned int link(self, int32_t i) noexcept:
+        """Fill in who uses the operands next, all later nodes being linked; how many there are."""
+        cdef Node* node = self.nodes + i
+        cdef int32_t k
+        node.place.chain = NONE
+        if has_block(node.op):
+            for k in range(node.x):
+                self.nodes[self.items[node.y + k]].place.next_user = i
+            return node.x
+        node.next_x = self.nodes[node.x].place.next_user
+        node.next_y = self.nodes[node.y].place.next_user
+        self.nodes[node.x].place.next_user = self.nodes[node.y].place.next_user = i
+        return arity_of(<Op>node.op)
 
     cdef int warn_of_branches(self) except -1:
         """Python may have taken a branch for the row that was at hand."""
-        cdef Py_ssize_t i
+        cdef int32_t i
         cdef Value x
         for i in range(self.count):
-            x = self.value(i)
-            if self.nodes[i].varying and x.flags & COMPARED:
+            if self.nodes[i].varying and self.nodes[i].flags & COMPARED:
+                x = self.value(i)
                 what = f"the result of {x._op!r}" if x.count else "an input"
                 warnings.warn(
                     f"{what} was compared before this Tape was recorded, and every row takes the "
@@ -169,11 +170,6 @@ cdef class Recording:
                 )
                 return 0
         return 0
-
-    cdef inline int32_t operand(self, Node* node, int32_t k) noexcept:
-        if has_block(node.op):
-            return self.items[node.y + k]
-        return node.x if k == 0 else node.y
 
     cdef inline void put(self, int32_t operand) noexcept:
         self.items[self.item_count] = operand

@@ -21,10 +21,10 @@ from micrograd_ref import tape as reference
 from .wording import check_call
 
 from .engine cimport (
-    ADD, COMPARED, CONSTANT, CUSTOM, DIV, DOT, END, LEAF, LOCAL, MUL, NORM, POWER, SUM, VISITED, Op,
-    Stack, Value, arity_of, checked_step, give_signature, has_block, is_detecting, label_of, node_of,
-    ask_reference, operands, shown_name, stack_free, stack_init, topological_order, tuple_items,
-    type_name,
+    ADD, COMPARED, CONSTANT, CUSTOM, DIV, DOT, END, LEAF, LOCAL, MUL, NORM, POWER, SUM, VARYING,
+    VISITED, Op, Stack, Value, arity_of, ask_reference, checked_step, give_signature, has_block,
+    is_detecting, label_of, node_of, shown_name, stack_free, stack_init,
+    topological_order, tuple_items, type_name,
 )
 
 __all__ = ["Tape"]
@@ -229,7 +229,6 @@ def _record(Tape tape, output, inputs=()):
         raise ValueError("a Tape needs at least one output, got none")
     recording.read(outputs, varying)
     PyErr_CheckSignals()
-    recording.link()
     recording.warn_of_branches()
     PyErr_CheckSignals()
     recording.fuse()

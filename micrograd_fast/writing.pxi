@@ -11,15 +11,9 @@ cdef int write(
     cdef tuple found
     for i in range(recording.count):
         node = recording.nodes + i
-        if node.op == POWER:
-            constants += 1
-        elif node.op == LEAF and not node.varying:
-            if recording.value(i).flags & CONSTANT:
-                constants += 1
-            else:
-                parameters += 1
-        if node.count and not node.fused:
-            length += 1
+        constants += node.op == POWER or is_constant(node)
+        parameters += is_parameter(node)
+        length += node.op != LEAF and node.op != FUSED
     found = PyTuple_New(parameters)
     # What came before may run Python, even in a garbage collection, and that record this Tape;
     # what follows may not, for it would find the Tape half made.
@@ -28,51 +22,58 @@ cdef int write(
     tape.allocate(constants, recording.item_count, outputs, length)
     tape.single, tape._inputs, tape._parameters = single, inputs, found
     tape.constants[0], tape.constants[1] = -0.0, 1.0
-    recording.nodes[recording.count].slot, recording.nodes[recording.count + 1].slot = ~0, ~1
+    recording.nodes[recording.count].place.slot = ~0
+    recording.nodes[recording.count + 1].place.slot = ~1
+    for i in range(<int32_t>len(inputs)):
+        recording.nodes[recording.inputs[i]].place.slot = i
     shared, varying = constants + parameters, <int32_t>len(inputs)
     out = tape.program.code
     for i in range(recording.count):
         node = recording.nodes + i
-        if node.fused:
+        if node.op == FUSED:
             continue
         if node.op == LEAF:
-            if node.varying:
-                continue
-            if recording.value(i).flags & CONSTANT:
+            if is_constant(node):
                 tape.constants[k] = recording.value(i)._data
-                node.slot = ~k
+                node.place.slot = ~k
                 k += 1
-            else:
+            elif is_parameter(node):
                 Py_INCREF(recording.value(i))
                 PyTuple_SET_ITEM(found, parameter, recording.value(i))
-                node.slot = ~(constants + parameter)
+                node.place.slot = ~(constants + parameter)
                 parameter += 1
             continue
         if node.varying:
-            node.slot = varying
+            node.place.slot = varying
             varying += 1
         else:
-            node.slot = ~shared
+            node.place.slot = ~shared
             shared += 1
-        out.op, out.out, out.count = node.op, node.slot, 0
+        out.op, out.out, out.count = node.op, node.place.slot, 0
         if has_block(node.op):
             write_terms(recording, tape, node, out, &terms)
         else:
-            out.x = recording.nodes[node.x].slot
-            out.y = recording.nodes[node.y].slot if node.count > 1 else 0
+            out.x = recording.nodes[node.x].place.slot
+            out.y = recording.nodes[node.y].place.slot if arity_of(<Op>node.op) > 1 else 0
             if node.op == POWER:
                 tape.constants[k] = recording.value(i).second.exponent
                 out.y = ~k
                 k += 1
         out += 1
     for i in range(outputs):
-        tape.outputs[i] = recording.nodes[recording.outputs[i]].slot
+        tape.outputs[i] = recording.nodes[recording.outputs[i]].place.slot
     tape.input_count, tape.output_count = <int32_t>len(inputs), <int32_t>outputs
     tape.program.length = length
     tape.program.constants = constants
     tape.term_count = <int32_t>terms
     tape.varying_count, tape.shared_count = varying, shared
     return 0
+
+cdef inline bint is_constant(Node* node) noexcept:
+    return node.op == LEAF and not node.varying and node.flags & CONSTANT
+
+cdef inline bint is_parameter(Node* node) noexcept:
+    return node.op == LEAF and not node.varying and not node.flags & CONSTANT
 
 cdef void write_terms(
     Recording recording, Tape tape, Node* node, Instruction* out, Py_ssize_t* terms
@@ -82,17 +83,18 @@ cdef void write_terms(
     cdef bint listed = takes_a_list(node.op)
     cdef int32_t i, x, y, start = 0 if listed else 1
     cdef int32_t shared_first = 0, shared_last = 0
-    out.x = 0 if listed else recording.nodes[operands[0]].slot
+    out.x = 0 if listed else recording.nodes[operands[0]].place.slot
     out.y = <int32_t>terms[0]
-    terms[0] += node.count - start
+    terms[0] += node.x - start
     if listed:
-        out.count = node.count
-        for i in range(node.count):
-            into[i] = recording.nodes[operands[i]].slot
+        out.count = node.x
+        for i in range(node.x):
+            into[i] = recording.nodes[operands[i]].place.slot
         return
-    out.count = (node.count - 1) // 2
+    out.count = (node.x - 1) // 2
     for i in range(out.count):
-        x, y = recording.nodes[operands[2 * i + 1]].slot, recording.nodes[operands[2 * i + 2]].slot
+        x = recording.nodes[operands[2 * i + 1]].place.slot
+        y = recording.nodes[operands[2 * i + 2]].place.slot
         into[2 * i], into[2 * i + 1] = x, y
         shared_first += x < 0 <= y
         shared_last += y < 0 <= x

@@ -106,6 +106,14 @@ def test_an_output_that_is_repeated_or_used_by_another_gets_the_gradient_of_both
     assert tape.input_grad.tolist() == [333.0]
 
 
+def test_an_output_that_is_repeated_often_stays_one(mg):
+    x, w = mg.Value(0.0), mg.Value(3.0)
+    inner = x * w
+    tape = mg.Tape([inner + 1, *[inner] * 256], [x])
+    assert tape.forward([2.0]).tolist() == [7.0, *[6.0] * 256]
+    assert len(tape) == 2  # nothing is fused with an output
+
+
 def test_one_output_in_a_sequence_is_one_column(mg):
     x = mg.Value(0.0)
     tape = mg.Tape([x * x], [x])
