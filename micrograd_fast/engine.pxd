@@ -92,9 +92,31 @@ cdef extern from *:
     """
     #define MG_LIST_ITEMS(list) (((PyListObject *)(list))->ob_item)
     #define MG_TUPLE_ITEMS(tuple) (((PyTupleObject *)(tuple))->ob_item)
+    #if defined(_MSC_VER)
+    #define MG_PREFETCH(address) ((void)(address))
+    #else
+    #define MG_PREFETCH(address) __builtin_prefetch(address)
+    #endif
     """
     PyObject** list_items "MG_LIST_ITEMS"(list) noexcept
     PyObject** tuple_items "MG_TUPLE_ITEMS"(tuple) noexcept
+    void prefetch "MG_PREFETCH"(void* address) noexcept
+
+cdef enum:
+    AHEAD = 16  # nodes, in whose time memory answers
+
+cdef inline void fetch(PyObject* node) noexcept:
+    """Ask memory for a node's flags and count, and most likely its operands; any address will do."""
+    prefetch(<void*>(<size_t>node + sizeof(PyObject) + 5 * sizeof(double)))
+
+cdef inline void look_ahead(Stack* order, size_t i) noexcept:
+    """Ask for the node that comes AHEAD of i: in a large graph it lies anywhere."""
+    if i + AHEAD < order.size:
+        fetch(order.items[i + AHEAD])
+
+cdef inline void look_back(Stack* order, size_t i) noexcept:
+    if i >= AHEAD:
+        fetch(order.items[i - AHEAD])
 
 cdef double ask_reference(int f, double x, double y) noexcept with gil
 cdef double power(double x, double y) noexcept nogil

@@ -117,8 +117,11 @@ cdef Outcome sort(
                 child = held[i]
                 if (<Value>child).flags & VISITED:
                     continue
-                if (leaves or has_step(child)) and not stack_push(pending, child):
-                    return NO_MEMORY
+                if leaves or has_step(child):
+                    if not stack_push(pending, child):
+                        return NO_MEMORY
+                    fetch((<Value>child).first)  # what its visit looks at
+                    fetch((<Value>child).second.operand)
     return SORTED
 
 cdef inline bint has_step(PyObject* node) noexcept:

@@ -65,6 +65,7 @@ cdef class Recording:
                 results, missing = -1, i
         # The flags go before Python can run again, which making an error may let it.
         for i in range(<Py_ssize_t>self.order.size):
+            look_ahead(&self.order, i)
             node = self.order.items[i]
             (<Value>node).flags = (<Value>node).flags & ~VISITED
             if has_block((<Value>node).op):
@@ -107,6 +108,7 @@ cdef class Recording:
         for i in range(len(inputs)):
             (<Value>inputs[i]).flags = (<Value>inputs[i]).flags | VARYING
         for i in range(n):
+            look_ahead(&self.order, i)
             self.fill(self.nodes + i, self.order.items[i])
             (<Value>self.order.items[i]).count = <unsigned int>i
         for i in range(len(inputs)):
@@ -116,6 +118,7 @@ cdef class Recording:
             self.outputs[i] = <int32_t>(<Value>outputs[i]).count
             self.nodes[self.outputs[i]].uses = 2
         for i in range(n - 1, -1, -1):
+            look_back(&self.order, i)
             (<Value>self.order.items[i]).count = self.link(<int32_t>i)
         return 0
 

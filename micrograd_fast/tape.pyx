@@ -23,7 +23,7 @@ from .wording import check_call
 from .engine cimport (
     ADD, COMPARED, CONSTANT, CUSTOM, DIV, DOT, END, LEAF, LOCAL, MUL, NORM, POWER, SUM, VARYING,
     VISITED, Op, Stack, Value, arity_of, ask_reference, checked_step, give_signature, has_block,
-    is_detecting, label_of, node_of, shown_name, stack_free, stack_init,
+    is_detecting, label_of, look_ahead, look_back, node_of, shown_name, stack_free, stack_init,
     topological_order, tuple_items, type_name,
 )
 
