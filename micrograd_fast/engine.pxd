@@ -92,14 +92,11 @@ cdef extern from *:
     """
     #define MG_LIST_ITEMS(list) (((PyListObject *)(list))->ob_item)
     #define MG_TUPLE_ITEMS(tuple) (((PyTupleObject *)(tuple))->ob_item)
-    #if defined(_MSC_VER)
-    #define MG_PREFETCH(address) ((void)(address))
-    #else
-    #define MG_PREFETCH(address) __builtin_prefetch(address)
-    #endif
     """
     PyObject** list_items "MG_LIST_ITEMS"(list) noexcept
     PyObject** tuple_items "MG_TUPLE_ITEMS"(tuple) noexcept
+
+cdef extern from "ieee.h" nogil:
     void prefetch "MG_PREFETCH"(void* address) noexcept
 
 cdef enum:

@@ -45,7 +45,10 @@ cdef int find_numpy() except -1:
         or (array.shape[0], array.shape[1]) != x.shape
         or (array.strides[0], array.strides[1]) != x.strides
     ):
-        raise ImportError("this NumPy lays out arrays in another way than versions 1 and 2")
+        raise ImportError(
+            f"NumPy {np.__version__} lays out arrays in another way than NumPy 1 and 2: "
+            "install 'numpy<3'"
+        )
     ndarray, empty, float64 = type(x), np.empty, np.dtype(np.float64)
     return 0
 
