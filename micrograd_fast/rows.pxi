@@ -2,8 +2,8 @@
 
 cdef extern from *:
     """
-    /* What an array of NumPy begins with. NumPy cannot change it: it is in every extension that was
-       built with its headers. A buffer says the same, but takes longer than a small Tape. */
+    /* What an array of NumPy begins with, as every extension that was built with its headers takes
+       it to be. A buffer says the same, but takes longer than a small Tape. */
     typedef struct {
         PyObject_HEAD
         char *data;
