@@ -24,7 +24,8 @@
                                                                       : NULL)
 #define VARIES(slot) ((slot) >= 0)
 
-/* The formulas with functions that never leave the result open, for the elements where quick.h does. */
+/* The formulas with functions that never leave the result open, for the elements where quick.h
+   does. */
 
 MG_NOINLINE double careful_value(int op, double a, double b, double c, double k) {
     return mg_value(op, a, b, c, k);

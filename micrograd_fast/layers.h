@@ -1,5 +1,5 @@
-/* The loops of a layer, for one kind of CPU: dots over the same slots, each with weights of its own,
-   that layers.pxi found to be one instruction.
+/* The loops of a layer, for one kind of CPU: dots over the same slots, each with weights of its
+   own, that layers.pxi found to be one instruction.
 
    The slots of a layer stand in p->layers, from in->y on: those of its inputs, in->x of them; and
    for each neuron that of its result, that of its start, whether its weights are consecutive, and

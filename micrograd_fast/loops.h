@@ -21,7 +21,8 @@
         total = TREE(s);                                              \
     } while (0)
 
-/* Add an expression of row i to the gradient of a slot: row by row, or summed if it has only one. */
+/* Add an expression of row i to the gradient of a slot: row by row, or summed if it has only
+   one. */
 #define PASS(slot, varies, expression)                     \
     do {                                                   \
         double *restrict to = GRAD(slot);                  \
@@ -179,9 +180,9 @@ TARGET MG_INLINE double NAME(quick_power)(int is_known, double x, double k) {
 #define out result[i]
 #define g grad[i]
 
-/* In a loop, a function is its first answer, and nan stands for one that this leaves open: there the
-   formula is computed again, with care. Whether a formula has a function is seen in its text, by
-   the compiler, but for the powers that are exact without one. Where no fused multiply-add makes
+/* In a loop, a function is its first answer, and nan stands for one that this leaves open: there
+   the formula is computed again, with care. Whether a formula has a function is seen in its text,
+   by the compiler, but for the powers that are exact without one. Where no fused multiply-add makes
    the first answers short, the whole functions are quicker: they look into tables. */
 #ifdef HAS_FMA
 #define mg_exp NAME(quick_exp)

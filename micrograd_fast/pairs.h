@@ -40,9 +40,9 @@ typedef struct {
     double hi, lo; /* |lo| is far below |hi| */
 } PAIR;
 
-/* x * y - product, without an error if product is x * y rounded, and |x|, |y| and it are below 2^995. If
-   |product| is below 2^-960, bits may be lost below all numbers: what the ranges leave of that is too
-   small to count. */
+/* x * y - product, without an error if product is x * y rounded, and |x|, |y| and it are below
+   2^995. If |product| is below 2^-960, bits may be lost below all numbers: what the ranges leave of
+   that is too small to count. */
 MG_INLINE double NAME(product_error)(double x, double y, double product) {
 #ifdef HAS_FMA
     return FMA(x, y, -product);
@@ -67,17 +67,17 @@ MG_INLINE PAIR NAME(two_sum)(double x, double y) {
     return s;
 }
 
-/* The product of two pairs. Where |lo| <= a u |hi| in both, it is off by (1 + 6a + a^2) u^2 of itself:
-   lo * lo is left out, and three times something of at most 2a u is rounded, once (2a + 1) u. Its
-   own a is 2a + 1. */
+/* The product of two pairs. Where |lo| <= a u |hi| in both, it is off by (1 + 6a + a^2) u^2 of
+   itself: lo * lo is left out, and three times something of at most 2a u is rounded, once (2a + 1)
+   u. Its own a is 2a + 1. */
 MG_INLINE PAIR NAME(pair_product)(PAIR x, PAIR y) {
     const double hi = x.hi * y.hi;
     const PAIR p = {hi, NAME(product_error)(x.hi, y.hi, hi) + MUL_ADD(x.hi, y.lo, x.lo * y.hi)};
     return p;
 }
 
-/* Steps of Horner's method: c + y z, c = c_hi + c_lo, |c_hi| >= |y z|. The first has its y as a single
-   number, and is off by what y is off and by (a + 1) u |y|, times |z|. */
+/* Steps of Horner's method: c + y z, c = c_hi + c_lo, |c_hi| >= |y z|. The first has its y as a
+   single number, and is off by what y is off and by (a + 1) u |y|, times |z|. */
 MG_INLINE PAIR NAME(first_step)(double c_hi, double c_lo, double y, PAIR z) {
     PAIR s = NAME(fast_two_sum)(c_hi, y * z.hi);
     s.lo += c_lo;
@@ -91,9 +91,10 @@ MG_INLINE PAIR NAME(step)(double c_hi, double c_lo, PAIR y, PAIR z) {
     return s;
 }
 
-/* x / y. Where |lo| <= a u |hi| in both, it is off by (8 + 11a + 2a^2) u^2 of itself: hi is off by 2u,
-   so the rest is off by 2u^2 (it may have a bit more than a number holds), what stands in parentheses
-   is at most (2 + 2a) u and rounded five times, and 1 / y.hi is off by a u from 1 / y. */
+/* x / y. Where |lo| <= a u |hi| in both, it is off by (8 + 11a + 2a^2) u^2 of itself: hi is off by
+   2u, so the rest is off by 2u^2 (it may have a bit more than a number holds), what stands in
+   parentheses is at most (2 + 2a) u and rounded five times, and 1 / y.hi is off by a u from 1 /
+   y. */
 MG_INLINE PAIR NAME(pair_quotient)(PAIR x, PAIR y) {
     const double inverse = 1.0 / y.hi, hi = x.hi * inverse;
 #ifdef HAS_FMA
@@ -118,16 +119,16 @@ MG_INLINE double NAME(number)(uint64_t bits) {
     return x;
 }
 
-/* x where the condition holds, else y. By bits: a compiler would move what computes x behind a branch,
-   lest it set a flag, and then make no vectors. */
+/* x where the condition holds, else y. By bits: a compiler would move what computes x behind a
+   branch, lest it set a flag, and then make no vectors. */
 MG_INLINE double NAME(choice)(int condition, double x, double y) {
     const uint64_t mask = condition ? ~(uint64_t)0 : 0;
     return NAME(number)((NAME(bits)(x) & mask) | (NAME(bits)(y) & ~mask));
 }
 
-/* The nearest double of hi + lo if its error is below the bound, or 2^-65 of it, else nan. lo + bound is
-   rounded, too: by at most u |lo|, 2^-104 of the number. As rounding never turns the order of numbers
-   round, what lies between both ends rounds to what both round to. */
+/* The nearest double of hi + lo if its error is below the bound, or 2^-65 of it, else nan. lo +
+   bound is rounded, too: by at most u |lo|, 2^-104 of the number. As rounding never turns the order
+   of numbers round, what lies between both ends rounds to what both round to. */
 MG_INLINE double NAME(nearest_within)(PAIR x, double bound, int in_range) {
     const double above = x.hi + (x.lo + bound), below = x.hi + (x.lo - bound);
     return (above == below) & in_range ? above : NAN;

@@ -8,8 +8,8 @@
    Included once for each kind of CPU, as pairs.h says.
 
    What counts in the errors is the series, where it is cut off, and its plain part, which is
-   computed in single numbers, its tail. "Off by 2^-67.2 (2^-67.5)": by no more than the one, and by the
-   other where tests/rounding found it worst. */
+   computed in single numbers, its tail. "Off by 2^-67.2 (2^-67.5)": by no more than the one, and by
+   the other where tests/rounding found it worst. */
 
 #include "erf_table.h"
 #include "pairs.h"
@@ -17,17 +17,17 @@
 
 /* e^x = 2^k n / d, k in the last 12 bits of `scale`; r = x - k ln 2, and e^r = n / d.
 
-   |x| < 2^10, x may be a pair. With R = r coth(r/2) = 2 + r^2/6 - r^4/360 + ..., the terms of
-   which are 2 B_2n r^2n / (2n)! with Bernoulli's numbers, e^r = (R + r) / (R - r).
+   |x| < 2^10, x may be a pair. With R = r coth(r/2) = 2 + r^2/6 - r^4/360 + ..., the terms of which
+   are 2 B_2n r^2n / (2n)! with Bernoulli's numbers, e^r = (R + r) / (R - r).
 
-   k: |k| < 1500, so the products with both parts of ln 2 are off by nothing, as the first has 42 bits,
-   and by 2^-86; x minus the first is exact (Sterbenz). |r| < 0.34658, and r is off by less than 2^-83,
-   but for k = 0, where it is x.
-   R: cut off at r^18, by 2^-73.2. The tail, z^2 / 360 - ... < 2^-14.6, is off by 7u of it where it is
-   largest, that is by 2^-64.8: its last sum and the rounding of 1/360 come to 1.1u, z^2 to 0.6u, their
-   product to 0.8u, and z_lo, which it leaves out, to 2 * 2u. For k = 0, where r.lo = 0, it is off by
-   4u: 2^-65.6. All else are pairs, the larger one first in each sum: 2, z / 6, the tail.
-   R's error changes e^r by 2r / (R^2 - r^2) < 0.176 of it: e^r is off by 2^-67.2 (2^-67.5). */
+   k: |k| < 1500, so the products with both parts of ln 2 are off by nothing, as the first has 42
+   bits, and by 2^-86; x minus the first is exact (Sterbenz). |r| < 0.34658, and r is off by less
+   than 2^-83, but for k = 0, where it is x.
+   R: cut off at r^18, by 2^-73.2. The tail, z^2 / 360 - ... < 2^-14.6, is off by 7u of it where it
+   is largest, that is by 2^-64.8: its last sum and the rounding of 1/360 come to 1.1u, z^2 to 0.6u,
+   their product to 0.8u, and z_lo, which it leaves out, to 2 * 2u. For k = 0, where r.lo = 0, it is
+   off by 4u: 2^-65.6. All else are pairs, the larger one first in each sum: 2, z / 6, the tail. R's
+   error changes e^r by 2r / (R^2 - r^2) < 0.176 of it: e^r is off by 2^-67.2 (2^-67.5). */
 typedef struct {
     PAIR n, d, r;
     uint64_t scale;
@@ -68,8 +68,9 @@ MG_INLINE double NAME(quick_exp)(double x) {
     return y * NAME(number)(0x3ff0000000000000 + e.scale);
 }
 
-/* (e^2x - 1) / (e^2x + 1), or r / R for k = 0: off by half of R's error, 2^-66.6; or by that of e^2x
-   times 1 / sinh 2x < 2.84, 2^-65.7 (2^-66.3). From 22 on tanh 22 stands for it: they round to 1. */
+/* (e^2x - 1) / (e^2x + 1), or r / R for k = 0: off by half of R's error, 2^-66.6; or by that of
+   e^2x times 1 / sinh 2x < 2.84, 2^-65.7 (2^-66.3). From 22 on tanh 22 stands for it: they round to
+   1. */
 MG_INLINE double NAME(quick_tanh)(double x) {
     const double ax = fabs(x);
     const NAME(exponential) e = NAME(exponential_of)(2.0 * NAME(choice)(ax < 22.0, ax, 22.0), 0.0);
@@ -85,8 +86,8 @@ MG_INLINE double NAME(quick_tanh)(double x) {
     return copysign(y, x);
 }
 
-/* e^x / (e^x + 1), by e^|x| = 2^k n / d: off by less than that, 2^-67.2 (2^-67.5). From 708 on, that of
-   708 stands for it: they round to 1. */
+/* e^x / (e^x + 1), by e^|x| = 2^k n / d: off by less than that, 2^-67.2 (2^-67.5). From 708 on,
+   that of 708 stands for it: they round to 1. */
 MG_INLINE double NAME(quick_sigmoid)(double x) {
     const double ax = fabs(x);
     const NAME(exponential) e = NAME(exponential_of)(NAME(choice)(ax < 708.0, ax, 708.0), 0.0);
@@ -101,8 +102,8 @@ MG_INLINE double NAME(quick_sigmoid)(double x) {
     return y * NAME(choice)(positive, 1.0, scale);
 }
 
-/* (2^k n - d) / d, or 2r / d for k = 0: off by R's error over d > 1.67, 2^-66.3; or by that of e^x times
-   e^x / |e^x - 1| < 3.42, 2^-65.4 (2^-66). Beyond 680 the splitting would overflow. */
+/* (2^k n - d) / d, or 2r / d for k = 0: off by R's error over d > 1.67, 2^-66.3; or by that of e^x
+   times e^x / |e^x - 1| < 3.42, 2^-65.4 (2^-66). Beyond 680 the splitting would overflow. */
 MG_INLINE double NAME(quick_expm1)(double x) {
     const NAME(exponential) e = NAME(exponential_of)(x, 0.0);
     const double scale = NAME(number)(0x3ff0000000000000 + e.scale);
@@ -118,11 +119,11 @@ MG_INLINE double NAME(quick_expm1)(double x) {
 
 /* k ln 2 + log(1 + f) = k ln 2 + 2 (s + s^3 / 3 + ...), s = f / (2 + f), for 0.7 < 1 + f < 1.42.
 
-   |s| < 0.1717, z < 0.0295. Cut off at s^27: by 2^-70.8 of 2s. The tail, 2/7 + 2/9 z + ..., is off by
-   0.6u. What the fifths are off by counts with z^2 / 2 = 2^-11.2 of 2s: 0.6u z, and (a + 1) u times
-   0.0086, a for z.lo. Where f.lo = 0, that of s is 3u and that of z 7u: 0.09u. So for k = 0 the
-   logarithm is off by 2^-67.5 (2^-68.1). It is for other k as well: |k ln 2 + log(1 + f)| > 0.346 is
-   above |2s|, k ln 2 is off by 2^-97 of it, and it is the larger one in the sums. */
+   |s| < 0.1717, z < 0.0295. Cut off at s^27: by 2^-70.8 of 2s. The tail, 2/7 + 2/9 z + ..., is off
+   by 0.6u. What the fifths are off by counts with z^2 / 2 = 2^-11.2 of 2s: 0.6u z, and (a + 1) u
+   times 0.0086, a for z.lo. Where f.lo = 0, that of s is 3u and that of z 7u: 0.09u. So for k = 0
+   the logarithm is off by 2^-67.5 (2^-68.1). It is for other k as well: |k ln 2 + log(1 + f)| >
+   0.346 is above |2s|, k ln 2 is off by 2^-97 of it, and it is the larger one in the sums. */
 MG_INLINE PAIR NAME(log_of_parts)(double k, PAIR f) {
     PAIR f_plus_2 = NAME(fast_two_sum)(2.0, f.hi);
     f_plus_2.lo += f.lo;
@@ -170,8 +171,8 @@ MG_INLINE double NAME(quick_log)(double x) {
     return NAME(nearest_within)(y, fabs(y.hi) * 0x1p-67, in_range);
 }
 
-/* By x alone near 0, where f = x, else by the sum 1 + x, which is a pair: f.lo <= u |f|, so z's a is 11.
-   The fifths are off by 0.13u: log1p by 2^-67 (2^-67.8). */
+/* By x alone near 0, where f = x, else by the sum 1 + x, which is a pair: f.lo <= u |f|, so z's a
+   is 11. The fifths are off by 0.13u: log1p by 2^-67 (2^-67.8). */
 MG_INLINE double NAME(quick_log1p)(double x) {
     const PAIR sum = NAME(two_sum)(1.0, x);
     PAIR f;
@@ -189,10 +190,10 @@ MG_INLINE double NAME(quick_log1p)(double x) {
 
 /* x + log(1 + e^-x), or log(1 + e^x) for a negative x: with 1 + f = 1 + e^-|x|, or half of it.
 
-   The power is off by 2^-67.2 of itself, and log(1 + e^-|x|) so by no more. A quotient, its a is 7, that
-   of z 21: the fifths are off by 0.21u, the logarithm by 2^-66.4 and 2^-67.2, 2^-65.7 (2^-67.5). Where
-   f.lo is not far below f, next to x = 0, both are small against k ln 2. Below -600 bits of the power's
-   lo are lost below all numbers. */
+   The power is off by 2^-67.2 of itself, and log(1 + e^-|x|) so by no more. A quotient, its a is 7,
+   that of z 21: the fifths are off by 0.21u, the logarithm by 2^-66.4 and 2^-67.2, 2^-65.7
+   (2^-67.5). Where f.lo is not far below f, next to x = 0, both are small against k ln 2. Below
+   -600 bits of the power's lo are lost below all numbers. */
 MG_INLINE double NAME(quick_softplus)(double x) {
     const double ax = NAME(choice)(fabs(x) < 700.0, fabs(x), 700.0);
     const NAME(exponential) e = NAME(exponential_of)(ax, 0.0);
@@ -212,9 +213,9 @@ MG_INLINE double NAME(quick_softplus)(double x) {
     return NAME(nearest)(y, x > -600.0);
 }
 
-/* |x|^y times the sign of x^y. p is off by 2^-67.5 of it, q < 1.42 by 1.42 (|p| 2^-67.5 + 2^-67.2), so
-   that |p| 2^-65 + 2^-64 is 4 times what is needed. Where p or its error is lost below all numbers, q is
-   1. */
+/* |x|^y times the sign of x^y. p is off by 2^-67.5 of it, q < 1.42 by 1.42 (|p| 2^-67.5 + 2^-67.2),
+   so that |p| 2^-65 + 2^-64 is 4 times what is needed. Where p or its error is lost below all
+   numbers, q is 1. */
 MG_INLINE double NAME(quick_pow)(double x, double y) {
     const double ax = fabs(x), ay = fabs(y), half = 0.5 * ay;
     const PAIR log = NAME(log_of)(ax);
@@ -230,10 +231,10 @@ MG_INLINE double NAME(quick_pow)(double x, double y) {
     return power * NAME(choice)((x < 0) & !even, -1.0, 1.0);
 }
 
-/* x^3, from x^2 with its error. With FMA: the error times x is off by 2u of itself, so x^3 lies between what
-   2^-50 of it more and less lead to, and each of these is rounded once. Without: x^3 is off by 3 u^2,
-   2^-104.4 (2^-104.6), as both errors are at most u and two are rounded. As in nearest_within, rounding
-   2u may be off by 2 u^2. */
+/* x^3, from x^2 with its error. With FMA: the error times x is off by 2u of itself, so x^3 lies
+   between what 2^-50 of it more and less lead to, and each of these is rounded once. Without: x^3
+   is off by 3 u^2, 2^-104.4 (2^-104.6), as both errors are at most u and two are rounded. As in
+   nearest_within, rounding 2u may be off by 2 u^2. */
 MG_INLINE double NAME(quick_cube)(double x) {
     const double square = x * x, error = NAME(product_error)(x, x, square);
     const int in_range = (square > 0x1p-600) & (square < 0x1p600); /* so is the error times x */
@@ -248,8 +249,8 @@ MG_INLINE double NAME(quick_cube)(double x) {
     return (above == below) & in_range ? above : NAN;
 }
 
-/* x^-2, from x^2 with its error: as a quotient of pairs, whose a is 1, off by 21u^2, 2^-101.6 (2^-103.8).
-   nearest_within may round 3u off by 3 u^2. */
+/* x^-2, from x^2 with its error: as a quotient of pairs, whose a is 1, off by 21u^2, 2^-101.6
+   (2^-103.8). nearest_within may round 3u off by 3 u^2. */
 MG_INLINE double NAME(quick_inverse_square)(double x) {
     const double size = x * x;
     const PAIR one = {1.0, 0.0}, square = {size, NAME(product_error)(x, x, size)};
@@ -257,15 +258,16 @@ MG_INLINE double NAME(quick_inverse_square)(double x) {
     return NAME(nearest_within)(y, y.hi * 0x1p-101, (size > 0x1p-900) & (size < 0x1p900));
 }
 
-/* sin x, or cos x = sin(x + pi / 2), after `quarters` quarters of a turn. A single number
-   may take the series by its index; loops choose each term.
+/* sin x, or cos x = sin(x + pi / 2), after `quarters` quarters of a turn. A single number may take
+   the series by its index; loops choose each term.
 
-   |k| < 2^20, so its products with the first two parts of pi / 2 (31 and 32 bits) have no error; x minus
-   the first has none either (Sterbenz). |r| < 0.7854, z < 0.617; r is off by 2^-100: by the last bits of
-   pi / 2, 2^-102, by the last product and by its sum, even where that is the larger one.
-   Cut off at r^22 or r^23: by 2^-77. Of cos, the tail, 1/8! - ... < 2^-15.3, is off by 2u, with its
-   product with z, less z.lo, 6u: c by 2^-66.3, cos r > 0.707 by z^3 < 0.235 of it, 2^-67.9 of itself. Of
-   sin, the tail is 1/9!, and sin r / r > 0.9: off by 2^-71 (2^-68.9 both). 2^-95 is for the error of r. */
+   |k| < 2^20, so its products with the first two parts of pi / 2 (31 and 32 bits) have no error; x
+   minus the first has none either (Sterbenz). |r| < 0.7854, z < 0.617; r is off by 2^-100: by the
+   last bits of pi / 2, 2^-102, by the last product and by its sum, even where that is the larger
+   one. Cut off at r^22 or r^23: by 2^-77. Of cos, the tail, 1/8! - ... < 2^-15.3, is off by 2u,
+   with its product with z, less z.lo, 6u: c by 2^-66.3, cos r > 0.707 by z^3 < 0.235 of it, 2^-67.9
+   of itself. Of sin, the tail is 1/9!, and sin r / r > 0.9: off by 2^-71 (2^-68.9 both). 2^-95 is
+   for the error of r. */
 MG_INLINE double NAME(wave)(double x, uint64_t quarters, const int is_single) {
     const double shifted = MUL_ADD(x, 0x1.45f306dc9c883p-1, TO_INTEGER), k = shifted - TO_INTEGER;
     const PAIR first = NAME(two_sum)(x - k * 0x1.921fb544p+0, -k * 0x1.0b4611a6p-34);
@@ -301,15 +303,15 @@ MG_INLINE double NAME(quick_sin)(double x) { return NAME(wave)(x, 0, 0); }
 
 MG_INLINE double NAME(quick_cos)(double x) { return NAME(wave)(x, 1, 0); }
 
-/* atan x, for x >= 0, by atan x = atan c + atan((x - c) / (1 + c x)) with c = 0, 1/2 or 1, or by
-   pi / 2 - atan(1 / x).
+/* atan x, for x >= 0, by atan x = atan c + atan((x - c) / (1 + c x)) with c = 0, 1/2 or 1, or by pi
+   / 2 - atan(1 / x).
 
-   The sums of s have no error. |s| < 1/4, z < 1/16, and for c = 1/2 |s| < 0.2223, z < 0.0494. Cut off at
-   s^35: by 2^-73. The tail, -1/7 + z / 9 - ..., is off by 0.3u, so the fifths by 0.3u z, 0.008u of the
-   product's rounding, and 0.009u times a, for z.lo; and s (1 + ...) by z^2 of that. For c = 0 and x < 1,
-   s = x, and next to 1/4 z.lo < 0.25u z: 0.03u, 2^-66 of atan x. For c = 1/2, with roundings next to
-   s = -0.2223, where it is worst, z.lo < 5u z: 0.07u, times s z^2 / atan(1/4): 2^-65.6. Elsewhere
-   atan x is larger: less (2^-66.4). */
+   The sums of s have no error. |s| < 1/4, z < 1/16, and for c = 1/2 |s| < 0.2223, z < 0.0494. Cut
+   off at s^35: by 2^-73. The tail, -1/7 + z / 9 - ..., is off by 0.3u, so the fifths by 0.3u z,
+   0.008u of the product's rounding, and 0.009u times a, for z.lo; and s (1 + ...) by z^2 of that.
+   For c = 0 and x < 1, s = x, and next to 1/4 z.lo < 0.25u z: 0.03u, 2^-66 of atan x. For c = 1/2,
+   with roundings next to s = -0.2223, where it is worst, z.lo < 5u z: 0.07u, times s z^2 /
+   atan(1/4): 2^-65.6. Elsewhere atan x is larger: less (2^-66.4). */
 MG_INLINE PAIR NAME(atan_of)(double x) {
     const int inverted = x > 1.0;
     const double above = NAME(choice)(inverted, 1.0, x), below = NAME(choice)(inverted, x, 1.0);
@@ -353,15 +355,15 @@ MG_INLINE double NAME(quick_atan)(double x) {
     return copysign(NAME(nearest)(y, in_range), x);
 }
 
-/* By Taylor's series at the nearest whole eighth c, h = |x| - c:
-   erf(c + h) = erf(c) + slope (h + b1 h^2 / 2 + b2 h^3 / 3 + ...) with the coefficients of
-   e^(-2ch - h^2) = 1 + b1 h + b2 h^2 + ..., n bn = -2 (c b(n-1) + b(n-2)).
+/* By Taylor's series at the nearest whole eighth c, h = |x| - c: erf(c + h) = erf(c) + slope (h +
+   b1 h^2 / 2 + b2 h^3 / 3 + ...) with the coefficients of e^(-2ch - h^2) = 1 + b1 h + b2 h^2 + ...,
+   n bn = -2 (c b(n-1) + b(n-2)).
 
-   |h| <= 1/16, without an error. By Cramer's bound of Hermite's polynomials |slope bn| is below
-   1.3 sqrt(2^n / n!): cut off at h^17, by 2^-85 or 2^-82 of erf. b1 and b2 have no error, b3 one of 2u.
-   The tail counts with slope h^4 / erf x. Adding up the roundings of all bn and of the tail for each c
-   gives at most 2^-66.5, for c = 1/8 and x = 1/16, 2^-67.2 for other c (2^-68.2). In each sum the larger
-   one comes first, for each c. */
+   |h| <= 1/16, without an error. By Cramer's bound of Hermite's polynomials |slope bn| is below 1.3
+   sqrt(2^n / n!): cut off at h^17, by 2^-85 or 2^-82 of erf. b1 and b2 have no error, b3 one of 2u.
+   The tail counts with slope h^4 / erf x. Adding up the roundings of all bn and of the tail for
+   each c gives at most 2^-66.5, for c = 1/8 and x = 1/16, 2^-67.2 for other c (2^-68.2). In each
+   sum the larger one comes first, for each c. */
 MG_INLINE double NAME(quick_erf)(double x) {
     const int in_range = (fabs(x) >= 0x1p-26) & (fabs(x) <= 6.0);
     const double size = NAME(choice)(in_range, fabs(x), 0.0);

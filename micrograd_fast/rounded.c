@@ -12,11 +12,12 @@ double (*mg_ask_reference)(int, double, double);
 #include "scalar.h"
 #undef NAME
 
-/* The errors here add up those that wide.h states, in parts of the result. What tests/rounding measured
-   is 2 to 40 times smaller, as they seldom all point one way. The largest is that of a power: 2^-109.
+/* The errors here add up those that wide.h states, in parts of the result. What tests/rounding
+   measured is 2 to 40 times smaller, as they seldom all point one way. The largest is that of a
+   power: 2^-109.
 
-   e^r - 1 for |r| < 1/2: that of r / 16 by the series, all of it over 18!, and then four times
-   (1 + e)^2 - 1 = e (2 + e). Cut off by 2^-146; the series is off by 2^-122.6, each e (2 + e) by 2^-124
+   e^r - 1 for |r| < 1/2: that of r / 16 by the series, all of it over 18!, and then four times (1 +
+   e)^2 - 1 = e (2 + e). Cut off by 2^-146; the series is off by 2^-122.6, each e (2 + e) by 2^-124
    more and by up to 1 + e / (2 + e) times what e was, in all 1.3 times: 2^-120.8. */
 static wide exponential_minus_1(wide r) {
     double ratio = 1.0; /* 18! / n! */
@@ -28,8 +29,8 @@ static wide exponential_minus_1(wide r) {
     return e;
 }
 
-/* By x = k ln 2 + r. |x| 2^-125.2 is what r is off by: k ln 2 by 2^-126 and 2^-128, the difference by
-   2^-127 of it. So the power is off by that and 2^-122: by 2^-115.6 for |x| < 746. */
+/* By x = k ln 2 + r. |x| 2^-125.2 is what r is off by: k ln 2 by 2^-126 and 2^-128, the difference
+   by 2^-127 of it. So the power is off by that and 2^-122: by 2^-115.6 for |x| < 746. */
 static wide exponential(wide x) {
     if (x.exponent > 11) return scaled(WIDE_ONE, x.negative ? -2000 : 2000); /* far out of range */
     const double quotient = approximate(x) * 0x1.71547652b82fep+0;
@@ -38,13 +39,15 @@ static wide exponential(wide x) {
     return scaled(add(WIDE_ONE, exponential_minus_1(r)), k);
 }
 
-/* e^x / |e^x - 1| < 2.6 in the second case: off by less than 2^-115.5, or by 2^-118.5 for |x| < 40. */
+/* e^x / |e^x - 1| < 2.6 in the second case: off by less than 2^-115.5, or by 2^-118.5 for |x| <
+   40. */
 static wide exponential_minus_1_of(wide x) {
     return x.exponent < 0 ? exponential_minus_1(x) : subtract(exponential(x), WIDE_ONE);
 }
 
 /* log(1 + x) for |x| < 1/16: 2 atanh s = 2 (s + s^3 / 3 + ...) with s = x / (2 + x) < 1/30, all of
-   the series over 1 * 3 * 5 * ... * 27. Cut off by 2^-143, off by two quotients and a product: 2^-121. */
+   the series over 1 * 3 * 5 * ... * 27. Cut off by 2^-143, off by two quotients and a product:
+   2^-121. */
 static wide logarithm_near_1(wide x) {
     const double product = 213458046676875.0;
     const wide s = quotient(x, add(scaled(WIDE_ONE, 1), x)), z = multiply(s, s);
@@ -53,10 +56,10 @@ static wide logarithm_near_1(wide x) {
     return scaled(multiply(s, quotient(sum, wide_of(product))), 1);
 }
 
-/* By one step of Newton's method from a double y: log x = y + log(x e^-y). y is good to 2^-43, and so is
-   x e^-y to 1, of which only the absolute error counts: that of e^-y, |y| 2^-125.2 and, as it comes from
-   e^r - 1, 2^-120.8 of |y| or less, and 2^-126 twice for the product and the difference. As |y| > 0.06,
-   log x is off by 2^-119.6. */
+/* By one step of Newton's method from a double y: log x = y + log(x e^-y). y is good to 2^-43, and
+   so is x e^-y to 1, of which only the absolute error counts: that of e^-y, |y| 2^-125.2 and, as it
+   comes from e^r - 1, 2^-120.8 of |y| or less, and 2^-126 twice for the product and the difference.
+   As |y| > 0.06, log x is off by 2^-119.6. */
 static wide logarithm(wide x) {
     const wide near_1 = subtract(x, WIDE_ONE);
     if (near_1.exponent <= -4 || !near_1.hi) return logarithm_near_1(near_1);
@@ -83,8 +86,8 @@ static const uint64_t TWO_OVER_PI[] = {
 /* x - k pi / 2, k the nearest whole number, of which the last two bits go to *k: Payne and Hanek's
    method. For x = whole * 2^exponent, bits of 2 / pi that only add multiples of 4 to the quotient
    are left out, and 320 more are taken: at least 64 + 128 of them are still good where the quotient
-   is nearest to a whole number (within 2^-62 of it, of all doubles). So the product with pi / 2 is all
-   that the angle is off by: 2^-124.2. */
+   is nearest to a whole number (within 2^-62 of it, of all doubles). So the product with pi / 2 is
+   all that the angle is off by: 2^-124.2. */
 static wide reduced_angle(double x, int *k) {
     const wide number = wide_of(x);
     *k = 0;
@@ -118,8 +121,8 @@ static wide reduced_angle(double x, int *k) {
     return multiply(fraction, WIDE_HALF_PI);
 }
 
-/* The series of the sine or cosine, all of it over 35! or 34!, for |r| < 0.8. Cut off by 2^-150, off by
-   2^-122, and by the angle's error times r tan r < 0.9 or r / tan r < 1: by 2^-121. */
+/* The series of the sine or cosine, all of it over 35! or 34!, for |r| < 0.8. Cut off by 2^-150,
+   off by 2^-122, and by the angle's error times r tan r < 0.9 or r / tan r < 1: by 2^-121. */
 static wide wave_near_0(wide r, int is_cos) {
     const wide z = negative(multiply(r, r));
     wide sum = WIDE_ONE, ratio = WIDE_ONE;
@@ -139,9 +142,9 @@ static wide wave(double x, int quarters) {
     return quarter & 2 ? negative(y) : y;
 }
 
-/* By Newton: atan x = y + atan((x - tan y) / (1 + x tan y)), for a double y near it, within 2^-52 of it
-   at every size of x. So t < 2^-52 y, and t^3 / 3 is below 2^-157 of it. t is off by what the cosine and
-   sine in x cos y - sin y are, 2^-119.5 sin y cos y < 2^-119.5 y. */
+/* By Newton: atan x = y + atan((x - tan y) / (1 + x tan y)), for a double y near it, within 2^-52
+   of it at every size of x. So t < 2^-52 y, and t^3 / 3 is below 2^-157 of it. t is off by what the
+   cosine and sine in x cos y - sin y are, 2^-119.5 sin y cos y < 2^-119.5 y. */
 static wide arctangent(double x) {
     const double ax = fabs(x), start = atan_of_plain(ax < 0x1p60 ? ax : 0x1p60).hi;
     const wide y = wide_of(start), z = wide_of(ax), sin = wave(start, 0), cos = wave(start, 1);
@@ -151,9 +154,9 @@ static wide arctangent(double x) {
     return out;
 }
 
-/* 2 / sqrt(pi) e^(-x^2) (x + 2 x^3 / 3 + 4 x^5 / 15 + ...), all terms of one sign; |x| <= 6. Cut off by
-   2^-170. A term of number j is off by j times 4.5 * 2^-126, and the weight of terms lies near
-   j = x^2, so the series by 2^-118.4 at most, e^(-x^2) by 2^-119.7: in all by 2^-117.5. */
+/* 2 / sqrt(pi) e^(-x^2) (x + 2 x^3 / 3 + 4 x^5 / 15 + ...), all terms of one sign; |x| <= 6. Cut
+   off by 2^-170. A term of number j is off by j times 4.5 * 2^-126, and the weight of terms lies
+   near j = x^2, so the series by 2^-118.4 at most, e^(-x^2) by 2^-119.7: in all by 2^-117.5. */
 static wide error_function(double x) {
     const wide z = wide_of(x), square = multiply(z, z), twice = scaled(square, 1);
     const int terms = 45 + (fabs(x) > 1 ? (int)(5 * x * x) : 0);
@@ -174,8 +177,8 @@ static wide decay(double x) {
 }
 
 /* For each function: the result with 128 bits. tanh is off by twice what e^2x - 1 is, sigmoid and
-   softplus by what e^-|x| is, 2^-115.6, and a quotient or logarithm. A power is off by |y log x| < 746
-   times what the logarithm is: 2^-109.9. */
+   softplus by what e^-|x| is, 2^-115.6, and a quotient or logarithm. A power is off by |y log x| <
+   746 times what the logarithm is: 2^-109.9. */
 static wide wide_exp(double x) { return exponential(wide_of(x)); }
 
 static wide wide_expm1(double x) { return exponential_minus_1_of(wide_of(x)); }
@@ -209,8 +212,8 @@ static wide wide_erf(double x) { return error_function(x); }
 
 static wide wide_pow(double x, double y) { return exponential(multiply(wide_of(y), logarithm(wide_of(x)))); }
 
-/* What needs no computing, nan apart: 1 and the result in *out, else 0. Below 2^-27 or 2^-54, what the
-   series of a function adds to x is less than a quarter of the distance to the next double. */
+/* What needs no computing, nan apart: 1 and the result in *out, else 0. Below 2^-27 or 2^-54, what
+   the series of a function adds to x is less than a quarter of the distance to the next double. */
 static int special_exp(double x, double *out) { return isinf(x) && (*out = x > 0 ? INFINITY : 0.0, 1); }
 
 static int special_expm1(double x, double *out) {

@@ -3,11 +3,11 @@
    Everything is done in integers, so no rounding mode, flag or compiler has a part in it. Each
    operation cuts off what is behind 128 bits:
 
-   add, subtract: by less than 2^-127 of the larger operand; exact if no bit of the smaller falls off.
-   multiply: by less than 3 * 2^-126, three parts of less than a unit each; by less than 2^-126 if one
-   operand has 64 bits, as a double does.
-   quotient: by less than 2^-123, two products and the inverse, of which Newton's method makes 2^-51 to
-   2^-102 and 2^-204, and its own roundings 2^-124. */
+   add, subtract: by less than 2^-127 of the larger operand; exact if no bit of the smaller falls
+   off. multiply: by less than 3 * 2^-126, three parts of less than a unit each; by less than 2^-126
+   if one operand has 64 bits, as a double does. quotient: by less than 2^-123, two products and the
+   inverse, of which Newton's method makes 2^-51 to 2^-102 and 2^-204, and its own roundings
+   2^-124. */
 
 #ifndef MICROGRAD_WIDE_H
 #define MICROGRAD_WIDE_H
