@@ -161,14 +161,17 @@ TARGET static void NAME(store_outputs)(
         NAME(join_few)(columns, column, (double *)table->data, n);
         return;
     }
-    for (ptrdiff_t k = 0; k < columns; k++) {
-        const int32_t slot = outputs[k];
-        char *to = IN_TABLE(table, 0, k);
-        if (VARIES(slot))
-            NAME(move_column)(STORE, to, table->row_step, b->values + slot * b->stride, n);
-        else
-            for (ptrdiff_t i = 0; i < n; i++)
-                memcpy(to + i * table->row_step, b->shared + ~slot, sizeof(double));
+    for (ptrdiff_t first = 0, end; first < n; first = end) {
+        end = first + 8 < n ? first + 8 : n;
+        for (ptrdiff_t k = 0; k < columns; k++) {
+            const int32_t slot = outputs[k];
+            if (VARIES(slot))
+                NAME(move_column)(STORE, IN_TABLE(table, first, k), table->row_step,
+                                  b->values + slot * b->stride + first, end - first);
+            else
+                for (ptrdiff_t i = first; i < end; i++)
+                    memcpy(IN_TABLE(table, i, k), b->shared + ~slot, sizeof(double));
+        }
     }
 }
 
