@@ -67,12 +67,6 @@ MG_INLINE void set_unset(const Block *b, int32_t slot) {
 /* From below + 8 - n on: a mask of n lanes. */
 static const int64_t below[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 
-int is_dense(const Table *table, ptrdiff_t columns) {
-    const ptrdiff_t size = sizeof(double);
-    return (uintptr_t)table->data % size == 0 && (columns == 1 || table->column_step == size) &&
-           (table->rows == 1 || table->row_step == columns * size);
-}
-
 /* Fetch the next block's rows while this one, of n rows, is computed. */
 MG_INLINE void prefetch_next(const Table *table, ptrdiff_t n) {
     const char *next = table->data + n * table->row_step;
@@ -123,15 +117,15 @@ enum { LOAD, STORE, COMPARE };
 
 #endif
 
-const Kernels *kernels = &kernels_plain;
+const Kernels *mg_kernels = &kernels_plain;
 
-#define CHOOSE(target)                \
-    do {                              \
-        kernels = &kernels_##target;  \
-        return #target;               \
+#define CHOOSE(target)                  \
+    do {                                \
+        mg_kernels = &kernels_##target; \
+        return #target;                 \
     } while (0)
 
-const char *kernels_choose(const char *name) {
+const char *mg_choose_kernels(const char *name) {
     mg_choose_functions(name && !strcmp(name, "plain"));
 #ifdef MANY_TARGETS
     __builtin_cpu_init();

@@ -78,13 +78,17 @@ typedef struct {
     void (*store_gradient)(const Table *, const Block *, ptrdiff_t columns);
 } Kernels;
 
-extern const Kernels *kernels;
+extern const Kernels *mg_kernels;
 
 /* Choose the loops for a CPU: "avx512", "avx2", "plain", or NULL for the best that it has.
    Returns the name of those chosen, NULL if the CPU lacks them. */
-const char *kernels_choose(const char *name);
+const char *mg_choose_kernels(const char *name);
 
 /* Whether a table's rows lie one behind the other, as doubles. */
-int is_dense(const Table *, ptrdiff_t columns);
+MG_INLINE int is_dense(const Table *table, ptrdiff_t columns) {
+    const ptrdiff_t size = sizeof(double);
+    return (uintptr_t)table->data % size == 0 && (columns == 1 || table->column_step == size) &&
+           (table->rows == 1 || table->row_step == columns * size);
+}
 
 #endif

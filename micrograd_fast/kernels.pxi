@@ -36,8 +36,8 @@ cdef extern from "kernels.h":
         void (*store_outputs)(Table*, Block*, int32_t*, Py_ssize_t) noexcept nogil
         void (*sow)(Table*, Program*, Block*, int32_t*, Py_ssize_t) noexcept nogil
         void (*store_gradient)(Table*, Block*, Py_ssize_t) noexcept nogil
-    const Kernels* kernels
-    const char* kernels_choose(const char*) noexcept
+    const Kernels* kernels "mg_kernels"
+    const char* choose_kernels "mg_choose_kernels"(const char*) noexcept
     bint is_dense(Table*, Py_ssize_t) noexcept nogil
     double (*function_to_ask "mg_ask_reference")(int f, double x, double y) noexcept
 
@@ -45,7 +45,7 @@ cdef bytes wanted_cpu = os.environ.get("MICROGRAD_CPU", "").encode()
 cdef const char* cpu = NULL
 if wanted_cpu:
     cpu = wanted_cpu
-if kernels_choose(cpu) == NULL:
+if choose_kernels(cpu) == NULL:
     raise ImportError(
         f"MICROGRAD_CPU must be 'plain', 'avx2' or 'avx512' and one that this machine has, "
         f"got {wanted_cpu.decode()!r}"
